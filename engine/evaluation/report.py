@@ -1,0 +1,359 @@
+"""The table of an ablation as report.csv, report.md and report.html, and in words. It measures nothing.
+
+The page is one file that needs no network: plotly.js stands in it once and a content policy forbids everything outside.
+Names of arms, titles, notes and facts may come from a data set and are escaped for each format. Equal rows give equal
+bytes: no dates, no random ids.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import StorageError
+from engine.evaluation import figures
+from engine.evaluation.scoring import BASELINE, Row
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+READING = (
+    "EM, F1, accuracy (an accepted answer is contained), answered and citation precision are over the answerable questions; "
+    "an answerable question that is refused scores 0. Unanswerable refused is over the questions the documents do not "
+    'answer. Tokens are means a question. Token reduction compares the evidence with the full chunks. A "-" is not scored.'
+)
+INTERVAL = "Intervals are 95 % by paired bootstrap over the questions (percentile method, 10 000 resamples)."
+
+
+def write_report(
+    folder: Path,
+    title: str,
+    rows: Sequence[Row],
+    *,
+    notes: Sequence[str],
+    facts: Mapping[str, str],
+    command: str,
+) -> None:
+    """Write report.csv, report.md and report.html into `folder` (made if it is not there), each whole or not at all.
+
+    `notes` are sentences, `facts` what the numbers depend on (machine, models, data set counts, how latency was measured),
+    `command` what gives the table again. StorageError if the folder cannot be written.
+    """
+    if not rows:
+        raise ValueError("A report needs at least one row.")
+    texts = {
+        "report.csv": _csv(rows),
+        "report.md": _markdown(title, rows, notes, facts, command),
+        "report.html": _html(title, rows, notes, facts, command),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            _write_whole(folder / name, text)
+    except OSError as error:
+        raise StorageError(
+            f"The report cannot be written to {folder} ({error.strerror or error}). Name a folder that can be written."
+        ) from error
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as a Markdown table with aligned columns, fit for a terminal; ends without a line feed."""
+    header = _header(rows)
+    cells = [[_cell_text(cell) for cell in line] for line in (header, *map(_cells, rows))]
+    widths = [max(3, *(len(line[column]) for line in cells)) for column in range(len(header))]
+    marks = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for line in (cells[0], marks, *cells[1:]):
+        padded = [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
+        lines.append("| " + " | ".join(padded) + " |")
+    return "\n".join(lines)
+
+
+def sentences(rows: Sequence[Row]) -> list[str]:
+    """One plain sentence a row: what the arm bought over the baseline, and what it cost."""
+    base = _baseline(rows)
+    return [_sentence(row, base) for row in rows]
+
+
+def _baseline(rows: Sequence[Row]) -> Row | None:
+    """The arm the others are compared with, by the rule of `scoring.summarize`."""
+    return next((row for row in rows if row.arm == BASELINE), rows[0] if rows else None)
+
+
+def _sentence(row: Row, base: Row | None) -> str:
+    if base is None or row is base:
+        bought = "not scored on answerable questions" if row.f1 is None else f"F1 {row.f1:.1f}"
+        costs = [
+            "" if row.prompt_tokens is None else f"{row.prompt_tokens:.0f} prompt tokens",
+            "" if row.p50_ms is None else f"{_ms(row.p50_ms)} ms at the median",
+        ]
+    else:
+        bought = _gain(row, base.arm)
+        costs = [_more_tokens(row, base), _more_ms(row, base)]
+    cost = " and ".join(filter(None, costs))
+    joint = " with " if row is base or base is None else " for "
+    refusals = _refusals(row)
+    return f"{row.arm}: {bought}" + (joint + cost if cost else "") + (f"; {refusals}" if refusals else "") + "."
+
+
+def _gain(row: Row, base: str) -> str:
+    """The claim on F1 that the interval as printed allows, and no more."""
+    if row.f1_delta is None:
+        return f"not compared with {base}"
+    if row.f1_low is None or row.f1_high is None:
+        return f"F1 {row.f1_delta:+.1f} against {base}, on too few questions for an interval,"
+    interval = f"{_tidy(row.f1_delta, '+.1f')} [{_tidy(row.f1_low, '.1f')}, {_tidy(row.f1_high, '.1f')}]"
+    if round(row.f1_low, 1) > 0:
+        return f"F1 {interval} over {base}"
+    if round(row.f1_high, 1) < 0:
+        return f"F1 {interval}, below {base},"
+    return f"no difference in F1 to {base} that this sample can show ({interval})"
+
+
+def _more_tokens(row: Row, base: Row) -> str:
+    if row.prompt_tokens is None or base.prompt_tokens is None:
+        return ""
+    more = round(row.prompt_tokens - base.prompt_tokens)
+    return f"{abs(more)} {'more' if more > 0 else 'fewer'} prompt tokens" if more else "no more prompt tokens"
+
+
+def _more_ms(row: Row, base: Row) -> str:
+    if row.p50_ms is None or base.p50_ms is None:
+        return ""
+    amount = _ms(abs(row.p50_ms - base.p50_ms))
+    if float(amount) == 0:
+        return "the same time at the median"
+    return f"{amount} ms {'more' if row.p50_ms > base.p50_ms else 'less'} at the median"
+
+
+def _refusals(row: Row) -> str:
+    parts = [
+        f"{share:.0f} % of {questions}"
+        for share, questions in (
+            (row.unanswerable_refused, "the questions the documents do not answer"),
+            (None if row.answered is None else 100 - row.answered, "those they do answer"),
+        )
+        if share is not None
+    ]
+    if row.unanswerable_refused is None:
+        return "it refuses " + parts[0].replace("those they do", "the questions the documents do") if parts else ""
+    return "it refuses " + " and ".join(parts)
+
+
+def _header(rows: Sequence[Row]) -> list[str]:
+    base = _baseline(rows)
+    return [
+        "arm",
+        "EM",
+        "F1",
+        "accuracy",
+        "answered %",
+        "citation precision %",
+        "unanswerable refused %",
+        "prompt tokens",
+        "output tokens",
+        "token reduction %",
+        "p50 ms",
+        "p95 ms",
+        f"F1 - {base.arm if base else BASELINE} [95 %]",
+    ]
+
+
+def _cells(row: Row) -> list[str]:
+    difference = _one(row.f1_delta, "+.1f")
+    if row.f1_low is not None and row.f1_high is not None:
+        difference += f" [{_one(row.f1_low)}, {_one(row.f1_high)}]"
+    shares = (row.em, row.f1, row.accuracy, row.answered, row.citation_precision, row.unanswerable_refused)
+    return [
+        row.arm,
+        *map(_one, shares),
+        _one(row.prompt_tokens, ".0f"),
+        _one(row.output_tokens),
+        _one(row.token_reduction),
+        "-" if row.p50_ms is None else _ms(row.p50_ms),
+        "-" if row.p95_ms is None else _ms(row.p95_ms),
+        difference,
+    ]
+
+
+def _one(value: float | None, form: str = ".1f") -> str:
+    return "-" if value is None else _tidy(value, form)
+
+
+def _ms(value: float) -> str:
+    return _tidy(value, ".1f" if abs(value) < 10 else ".0f")
+
+
+def _tidy(value: float, form: str) -> str:
+    """`value` in `form`, without the sign of a zero."""
+    text = format(value, form)
+    return text.lstrip("+-") if float(text) == 0 else text
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Row))
+    for row in rows:
+        arm, *numbers = astuple(row)
+        writer.writerow([arm, *("" if number is None else _tidy(number, ".2f") for number in numbers)])
+    return text.getvalue()
+
+
+def _markdown(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str) -> str:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
+    parts = [
+        f"# {_plain(title)}",
+        table(rows),
+        f"{READING} {INTERVAL}",
+        "\n".join(f"- {_plain(sentence)}" for sentence in sentences(rows)),
+    ]
+    if notes:
+        parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in notes)]
+    if facts:
+        parts += ["## Measured on", "\n".join(f"- {_plain(name)}: {_plain(fact)}" for name, fact in facts.items())]
+    parts += ["## Again", f"{fence}\n{command}\n{fence}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(text: str) -> str:
+    """One line of Markdown that shows `text` as it is."""
+    line = " ".join(text.split()).replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(")
+    line = re.sub(r"([`*|]|(?<!\w)_|_(?!\w))", r"\\\1", line)
+    return re.sub(r"^([#>+\-\[=~]|\d+(?=[.)]))", r"\\\1", line)
+
+
+def _cell_text(text: str) -> str:
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+
+
+def _html(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str) -> str:
+    from plotly.offline import get_plotlyjs
+
+    head, *body = [_header(rows), *map(_cells, rows)]
+    columns = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(cells[0]).replace("+", "+<wbr>")}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+        + "</tr>\n"
+        for cells in body
+    )
+    sections = [f"<h2>In words</h2>{_items(sentences(rows))}"]
+    drawn = [
+        ("f1-tokens", "F1 against prompt tokens", figures.f1_against_tokens(rows), figures.describe_f1(rows)),
+        ("latency", "Latency", figures.latency(rows), figures.describe_latency(rows)),
+    ]
+    sections += [_figure(*drawing) for drawing in drawn]
+    if notes:
+        sections.append(f"<h2>Notes</h2>{_items(notes)}")
+    if facts:
+        pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items())
+        sections.append(f"<h2>Measured on</h2><dl>{pairs}</dl>")
+    sections.append(f'<h2>Again</h2><pre><code>{escape(command)}</code></pre>')
+    return PAGE.format(
+        title=escape(title),
+        columns=columns,
+        lines=lines,
+        reading=escape(f"{READING} {INTERVAL}"),
+        sections="\n".join(sections),
+        plotly=get_plotlyjs(),
+        repaint=figures.REPAINT,
+        style=STYLE,
+    )
+
+
+def _items(texts: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+
+
+def _figure(name: str, heading: str, figure: "Figure | None", words: str) -> str:
+    """One figure with its text alternative, which is also all there is when nothing can be drawn."""
+    drawing = ""
+    if figure is not None:
+        plot = figure.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=name,
+            config={"displayModeBar": False, "responsive": True},
+        )
+        drawing = f'<div role="img" aria-label="{escape(words)}">{plot}</div>'
+    more = " Bars: 95 % interval of the difference to the baseline." if name == "f1-tokens" and drawing else ""
+    return (
+        f"<h2>{escape(heading)}</h2><figure>{drawing}<figcaption>{escape(words)}{more}</figcaption>"
+        "<noscript>The figure needs JavaScript; the table holds the same numbers.</noscript></figure>"
+    )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a neighbour of `path`, then rename it: a reader sees the old file or the new one, never a part."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+STYLE = """
+:root { color-scheme: light dark; --page: #ffffff; --ink: #1b2330; --soft: #55617a; --line: #d5dce6; --band: #f4f6fa; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #14181f; --ink: #e4e9f1; --soft: #a5b0c3; --line: #394353; --band: #1d232d; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 24px 16px 48px; max-width: 1160px; background: var(--page); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 16px; }
+h2 { font-size: 1.15rem; margin: 32px 0 8px; }
+.table { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
+table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding: 8px 10px; color: var(--soft); }
+th, td { padding: 7px 8px; text-align: right; overflow-wrap: normal; border-top: 1px solid var(--line); }
+td { white-space: nowrap; }
+thead th { vertical-align: bottom; font-weight: 600; min-width: 4.2em; }
+tbody tr:nth-child(odd) > * { background: var(--band); }
+th:first-child { position: sticky; left: 0; text-align: left; background: var(--page); min-width: min(7em, 40vw); }
+tbody th { font-weight: 600; overflow-wrap: break-word; max-width: 42vw; }
+p, figcaption { color: var(--soft); font-size: .9rem; }
+ul { padding-left: 1.2em; } li { margin: 4px 0; }
+figure { margin: 0; }
+dl { display: grid; grid-template-columns: minmax(8em, max-content) 1fr; gap: 4px 16px; margin: 0; }
+dt { color: var(--soft); } dd { margin: 0; }
+pre { padding: 12px; background: var(--band); border-radius: 6px; white-space: pre-wrap; }
+:focus-visible { outline: 2px solid #3b82f6; outline-offset: 2px; }
+@media (max-width: 600px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; } }
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
+<title>{title}</title>
+<style>{style}</style>
+<script>{plotly}</script>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<div class="table" role="region" aria-label="Table of results" tabindex="0">
+<table>
+<caption>Scores and shares 0-100, by arm</caption>
+<thead><tr>{columns}</tr></thead>
+<tbody>
+{lines}</tbody>
+</table>
+</div>
+<p>{reading}</p>
+{sections}
+</main>
+<script>{repaint}</script>
+</body>
+</html>
+"""

@@ -1,0 +1,145 @@
+"""Load a causal language model with its tokenizer, and adapters onto it. Device and number format come from engine.device.
+
+Safetensors only, no remote code. Knows nothing of prompts or questions.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import catalog
+from engine.device import Device, dtype, pick
+from engine.errors import ModelError
+from engine.inference import weights
+from engine.inference.prompt import template_hash
+from engine.progress import Report, silent
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to answer. `model` is in eval mode on `device`; `context` is its window in tokens."""
+
+    name: str
+    entry: catalog.Entry
+    model: Any
+    tokenizer: Any
+    device: Device
+    context: int
+    adapter: str = ""
+
+    @property
+    def template(self) -> str:
+        """Hash of the chat template, for manifests."""
+        return template_hash(self.tokenizer)
+
+
+def load(
+    name: str,
+    adapter: Path | None = None,
+    *,
+    device: str | None = None,
+    precision: Any = None,
+    merge: bool = True,
+    report: Report = silent,
+) -> Loaded:
+    """Load `name` (see catalog.lookup), with the LoRA adapter in the folder `adapter` if given.
+
+    `merge` folds adapters into the weights (float32 sum, then the serving format), which serves fastest; without it the
+    result is a PeftModel. `precision` overrides the number format (a torch.dtype). Raises ModelError when the model does not
+    exist, can't be fetched, is not safetensors, or does not fit in memory.
+    """
+    entry = catalog.lookup(name)
+    base = catalog.lookup(entry.base) if entry.source == "adapter" else entry
+    where = pick(device)
+    place = weights.folder(base, report)
+    config = _config(name, place)
+    parameters = count_parameters(config)
+    number = precision or dtype(where, parameters)
+    adapters = [path for path in (weights.adapter_folder(entry) if entry.source == "adapter" else None, adapter) if path]
+    _check_fit(name, parameters, 4 if adapters and merge else number.itemsize, where)
+    model, tokenizer = _fetch(name, place, config, number if not (adapters and merge) else _float32())
+    for path in adapters:
+        model = attach(model, path)
+        if merge:
+            model = model.merge_and_unload()
+    model = model.to(device=where.kind, dtype=number).eval()
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    window = getattr(config.get_text_config(), "max_position_embeddings", 0) or entry.context or 2048
+    return Loaded(name, entry, model, tokenizer, where, int(window), str(adapter or ""))
+
+
+def attach(model: Any, folder: Path) -> Any:
+    """The LoRA adapter in `folder` on `model`, as a PeftModel. Raises ModelError when it is missing, pickled or made for
+    another architecture."""
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / file).is_file():
+            raise ModelError(f"The adapter folder {folder.name} has no {file}: train it again, or choose another adapter.")
+    try:
+        return PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"The adapter {folder.name} does not fit this model: {_first_line(error)}") from error
+
+
+def count_parameters(config: Any) -> int:
+    """How many weights a model of this config has, by building it without memory; tied weights count once."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _float32() -> Any:
+    import torch
+
+    return torch.float32
+
+
+def _config(name: str, place: str) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(place, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(_cannot_load(name, place, error)) from error
+
+
+def _fetch(name: str, place: str, config: Any, number: Any) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, config=config, dtype=number, use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(_cannot_load(name, place, error)) from error
+    return model, tokenizer
+
+
+def _check_fit(name: str, parameters: int, width: int, where: Device) -> None:
+    need = int(parameters * width * 1.2)
+    if need > where.memory:
+        raise ModelError(
+            f"{name!r} needs about {need / 1e9:.1f} GB to load and {where.memory / 1e9:.1f} GB are free on {where.label}: "
+            "choose a smaller model, or free memory."
+        )
+
+
+def _cannot_load(name: str, place: str, error: Exception) -> str:
+    if Path(place).is_dir():
+        return f"The model in {name!r} cannot be loaded: {_first_line(error)}"
+    return (
+        f"The model {name!r} could not be fetched from the hub: it does not exist, is not open to you, or the hub cannot be "
+        f"reached. Check the name, accept its licence and set HF_TOKEN if it is gated, or use one of {', '.join(catalog.names()[:3])}."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
