@@ -1,6 +1,7 @@
 """Files into text and rows: finds the encoding, reads JSONL and CSV line by line.
 
-Does not know what a document or a question is. A file or row that cannot be used is an Unusable with its reason.
+Does not know what a document or a question is. A file or row that cannot be used is an Unusable with its
+reason.
 """
 
 import codecs
@@ -14,7 +15,8 @@ from typing import Any, TextIO
 MAX_BYTES = 200_000_000
 BLOCK = 1 << 20
 
-# Control characters that no text has, the five bytes cp1252 leaves open, and what surrogateescape makes of bad bytes.
+# Control characters that no text has, the five bytes cp1252 leaves open, and what surrogateescape makes of
+# bad bytes.
 _CONTROL = re.compile(rb"[\x01-\x08\x0b\x0e-\x1f\x7f]")
 _NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,6 +42,11 @@ def check_unicode(*texts: str) -> None:
         raise Unusable(NOT_UTF8)
 
 
+def printable(text: str) -> str:
+    """`text` with a question mark for every half character, so that it can be printed and stored."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def read_text(path: Path) -> str:
     """The whole text of a file, newlines as \\n, without BOM. Raises Unusable if it is not text or empty."""
     with open_text(path) as file:
@@ -53,7 +60,8 @@ def read_text(path: Path) -> str:
 def open_text(path: Path, newline: str | None = None) -> TextIO:
     """Open a file as text in the encoding it has. Raises Unusable if it is too large or not text.
 
-    In a file that is UTF-8 but for a few bytes, those come out as lone surrogates, so that only their rows are lost.
+    In a file that is UTF-8 but for a few bytes, those come out as lone surrogates, so that only their rows
+    are lost.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
@@ -89,9 +97,10 @@ def _encoding(path: Path) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text. Raises Unusable with line and column, or json's own error if a value is followed by more."""
+    """The value of a JSON text. Raises Unusable with line and column, or json's own error if a value is
+    followed by more."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=lambda _: None)  # NaN is how pandas writes an empty cell
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             raise
@@ -140,7 +149,8 @@ def kind_of(value: Any) -> str:
 
 
 def read_csv(path: Path, is_field: Callable[[str], bool]) -> Iterator[Item]:
-    """Yield (line number where the row starts, row or Unusable). The header's most frequent of , ; tab separates.
+    """Yield (line number where the row starts, row or Unusable). The header's most frequent of , ; tab
+    separates.
 
     Raises Unusable if no column of the header `is_field`.
     """

@@ -1,4 +1,5 @@
-"""Files and folders into a Corpus: .md .txt .jsonl .csv .json (SQuAD, or rows). What cannot be used is reported, not fatal.
+"""Files and folders into a Corpus: .md .txt .jsonl .csv .json (SQuAD, or rows). What cannot be used is
+reported, not fatal.
 
 Knows files and folders; how a row becomes a question is rows.py's, encodings are formats.py's.
 """
@@ -11,9 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.data.formats import Item, Unusable, as_object, parse_json, read_csv, read_jsonl, read_text
+from engine.data.formats import (
+    Item,
+    Unusable,
+    as_object,
+    parse_json,
+    printable,
+    read_csv,
+    read_jsonl,
+    read_text,
+)
 from engine.data.records import Corpus
-from engine.data.rows import Place, Shelf, add_row, is_field, slug, stem
+from engine.data.rows import add_row, is_field
+from engine.data.shelf import Place, Shelf, slug, stem
 from engine.data.split import split_questions
 from engine.data.squad import add_squad, is_squad
 from engine.errors import DataError
@@ -28,9 +39,11 @@ SAMPLES = {"space": ROOT / "engine/samples/space/documents", "handbook": ROOT / 
 
 
 def load(path: Path) -> Corpus:
-    """Read a file, or a folder with all folders in it, sorted, hidden ones skipped. Raises DataError if nothing is usable.
+    """Read a file, or a folder with all folders in it, sorted, hidden ones skipped. Raises DataError if
+    nothing is usable.
 
-    Text is exactly the file's but for newlines (always \\n) and BOM. Files in Rejected and sources are relative to `path`.
+    Text is exactly the file's but for newlines (always \\n) and BOM. Files in Rejected and sources are
+    relative to `path`.
     """
     corpus = _read(path)
     if not corpus.documents and not corpus.questions:
@@ -39,20 +52,26 @@ def load(path: Path) -> Corpus:
 
 
 def load_questions(path: Path) -> Corpus:
-    """Like `load`, for questions (with the documents that come with them). Raises DataError if there is no question."""
+    """Like `load`, for questions (with the documents that come with them). Raises DataError if there is no
+    question."""
     corpus = _read(path)
     if not corpus.questions:
-        raise DataError(f"There is no usable question in {path}{_why(corpus)}; rows need 'question' and 'answers'")
+        raise DataError(
+            f"There is no usable question in {path}{_why(corpus)}; rows need 'question' and 'answers'"
+        )
     return corpus
 
 
 def samples(name: str) -> Corpus:
-    """One of the corpora that come with the lab: "space" or "handbook". Raises DataError for any other name."""
+    """One of the corpora that come with the lab: "space" or "handbook". Raises DataError for any other
+    name."""
     if name not in SAMPLES:
         raise DataError(f"There is no sample corpus {name!r}; choose one of: {', '.join(SAMPLES)}")
     questions = ROOT / "engine" / "samples" / name / "questions.jsonl"
     if not questions.is_file() or not SAMPLES[name].is_dir():
-        raise DataError(f"The sample corpus {name!r} is not complete; get it again with: git checkout engine docs")
+        raise DataError(
+            f"The sample corpus {name!r} is not complete; get it again with: git checkout engine docs"
+        )
     shelf = Shelf()
     files = sorted(SAMPLES[name].glob("*.md"))
     _read_files(shelf, {**{file.name: file for file in files}, questions.name: questions})
@@ -77,15 +96,12 @@ def _read(path: Path) -> Corpus:
     if is_folder:
         _read_files(shelf, _walk(shelf, root))
     elif is_file:
-        _read_files(shelf, {_printable(root.name): root})
+        _read_files(shelf, {printable(root.name): root})
     else:
-        raise DataError(f"{path} does not exist or is neither a file nor a folder; give {READ}, or a folder of them")
+        raise DataError(
+            f"{path} does not exist or is neither a file nor a folder; give {READ}, or a folder of them"
+        )
     return shelf.corpus()
-
-
-def _printable(name: str) -> str:
-    """A file name that can be printed and stored, whatever bytes it is made of on disk."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _walk(shelf: Shelf, root: Path) -> dict[str, Path]:
@@ -95,13 +111,13 @@ def _walk(shelf: Shelf, root: Path) -> dict[str, Path]:
 
     def unreadable(error: OSError) -> None:
         name = Path(error.filename).relative_to(root).as_posix()
-        shelf.reject(Place(_printable(name)), f"the folder cannot be read: {error.strerror}")
+        shelf.reject(Place(printable(name)), f"the folder cannot be read: {error.strerror}")
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in [*names, *folders]:
             path = Path(folder, name)
-            relative = _printable(path.relative_to(root).as_posix())
+            relative = printable(path.relative_to(root).as_posix())
             if name.startswith("."):
                 continue
             if path.is_symlink():
@@ -147,23 +163,26 @@ def _add_prose(shelf: Shelf, path: Path, name: str, identity: str) -> None:
 
 
 def heading(markdown: str) -> str:
-    """The first `# ` heading that is not in a code block, or the first of a lower level; empty if there is none."""
-    best, level, fence = "", 7, ""
+    """The first `# ` heading that is not in a code block, or the first of a lower level; empty if there is
+    none."""
+    lower = fence = ""
     for line in markdown.split("\n"):
         if mark := re.match(r" {0,3}(```|~~~)", line):
             fence = "" if fence == mark[1] else fence or mark[1]
-        elif not fence and (found := re.match(r"(#{1,6})\s+(.*?)[\s#]*$", line)):
-            if found[2] and (len(found[1]) == 1 or not best):
-                best, level = found[2], len(found[1])
-            if level == 1:
-                break
-    return best
+        elif not fence and re.match(r"#{1,6}[ \t]", line):
+            marks, _, title = line.replace("\t", " ").partition(" ")
+            before, _, closing = title.strip().rpartition(" ")
+            title = before.strip() if closing.strip("#") == "" else title.strip()
+            if title and marks == "#":
+                return title
+            lower = lower or title
+    return lower
 
 
 def _add_rows(shelf: Shelf, path: Path, name: str) -> None:
     suffix = path.suffix.lower()
     if suffix not in ROWS:
-        raise Unusable(f"{suffix or 'files without an ending'} is not read; use {READ}")
+        raise Unusable(f"{suffix or 'unnamed kinds of'} files are not read")
     if not path.is_file():
         raise Unusable("not a regular file")
     separator = ""

@@ -8,7 +8,8 @@ from engine.data.records import Question
 
 
 def split_questions(questions: Iterable[Question], seed: int = 0) -> tuple[Question, ...]:
-    """Give each question without a split one: a third dev, the rest test, answerable and unanswerable each for itself.
+    """Give each question without a split one: a third dev, the rest test, answerable and unanswerable each
+    for itself.
 
     A given split stays. Which ones become dev hangs on ids and seed only, never on the order of the rows.
     """

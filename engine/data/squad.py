@@ -4,7 +4,8 @@ from typing import Any
 
 from engine.data.formats import Unusable, as_object, kind_of, normalise
 from engine.data.records import Question
-from engine.data.rows import Place, Shelf, answers_of
+from engine.data.rows import answers_of
+from engine.data.shelf import Place, Shelf
 
 
 def is_squad(value: Any) -> bool:
@@ -14,7 +15,8 @@ def is_squad(value: Any) -> bool:
 
 
 def add_squad(shelf: Shelf, articles: list[Any], file: str) -> None:
-    """Add every paragraph as a document and its qas as questions; rows count paragraphs, from 1, through the file."""
+    """Add every paragraph as a document and its qas as questions; rows count paragraphs, from 1, through the
+    file."""
     number = 0
     for article in articles:
         paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
@@ -56,7 +58,7 @@ def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, context: str,
         raise Unusable(f"question {name}: {error}") from None
     missing = [answer for answer in answers if answer not in context]
     if missing and len(missing) == len(answers):
-        raise Unusable(f"question {name}: its answer {missing[0]!r} does not occur in its paragraph")
+        raise Unusable(f"question {name}: its answer {missing[0][:80]!r} does not occur in its paragraph")
     shelf.add_question(
         Question(
             id=str(identity),
@@ -67,4 +69,6 @@ def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, context: str,
         place,
     )
     for answer in missing:
-        shelf.reject(place, f"question {name}: answer {answer!r} is left out, it does not occur in its paragraph")
+        shelf.reject(
+            place, f"question {name}: answer {answer[:80]!r} is left out, it does not occur in its paragraph"
+        )

@@ -1,8 +1,10 @@
-"""Bootstrap intervals of a mean and of the mean difference of two arms on the same questions. Knows no metric.
+"""Bootstrap intervals of a mean and of the mean difference of two arms on the same questions. Knows no
+metric.
 
-Percentile method: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13. Questions are resampled in pairs,
-so that what makes a question hard for both arms cancels: Berg-Kirkpatrick, Burkett & Klein (2012), An Empirical
-Investigation of Statistical Significance in NLP, EMNLP (https://aclanthology.org/D12-1091/).
+Percentile method: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13. Questions are
+resampled in pairs, so that what makes a question hard for both arms cancels: Berg-Kirkpatrick, Burkett &
+Klein (2012), An Empirical Investigation of Statistical Significance in NLP, EMNLP
+(https://aclanthology.org/D12-1091/).
 """
 
 from collections.abc import Sequence
@@ -32,8 +34,9 @@ def paired_bootstrap(
 ) -> Interval | None:
     """The mean of a[i] - b[i] with its percentile interval; a[i] and b[i] belong to the same question.
 
-    None where there are fewer than two pairs, as in `mean_interval`. ValueError for different lengths, values that are not
-    finite, a level outside 0..1 and fewer than one resample. Equal input gives equal output, to the last bit.
+    None where there are fewer than two pairs, as in `mean_interval`. ValueError for different lengths, values
+    that are not finite, a level outside 0..1 and fewer than one resample. Equal input gives equal output, to
+    the last bit.
     """
     if len(a) != len(b):
         raise ValueError(f"Paired values must be equally many: got {len(a)} and {len(b)}.")
@@ -46,9 +49,10 @@ def mean_interval(
 ) -> Interval | None:
     """The mean of `a` with its percentile interval at `level`.
 
-    Decided here: none or one value gives None. Resampling one value gives that value each time, and an interval of no
-    width would claim certainty where nothing is known; its mean needs no function. Two or more values that are all equal
-    do give an interval of no width: that is what the sample shows. Errors as in `paired_bootstrap`.
+    Decided here: none or one value gives None. Resampling one value gives that value each time, and an
+    interval of no width would claim certainty where nothing is known; its mean needs no function. Two or more
+    values that are all equal do give an interval of no width: that is what the sample shows. Errors as in
+    `paired_bootstrap`.
     """
     import numpy as np
 
@@ -61,7 +65,8 @@ def mean_interval(
         raise ValueError("A bootstrap needs finite values; leave out what is not scored.")
     if len(values) < 2:
         return None
-    if (values == values[0]).all():  # the mean of equal floats can be off by one bit and leave its own interval
+    # The computed mean of equal floats can be off by one bit and lie outside its own interval.
+    if (values == values[0]).all():
         only = float(values[0])
         return Interval(only, only, only)
     tail = (1 - level) / 2

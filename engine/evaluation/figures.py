@@ -1,7 +1,8 @@
-"""The report's two Plotly figures and the words that stand in for them. Rows in, figures out; knows no file and no page.
+"""The report's two Plotly figures and the words that stand in for them. Rows in, figures out; knows no file
+and no page.
 
-Names of arms may come from a browser or a data set: Plotly reads tags in its texts, so they are escaped here. Colours are
-those of light pages; `REPAINT` is the script that follows the reader's light or dark setting.
+Names of arms may come from a browser or a data set: Plotly reads tags in its texts, so they are escaped here.
+Colours are those of light pages; `REPAINT` is the script that follows the reader's light or dark setting.
 """
 
 import json
@@ -19,10 +20,12 @@ PALETTES = {"light": {"ink": "#1b2330", "grid": "#dbe1ea"}, "dark": {"ink": "#e4
 PLOT_HEIGHT = 340  # pixels between F1 0 and F1 TOP, whatever the width of the page
 TOP = 105
 LABEL_GAP = 17  # pixels between two labels, one line of text
-LABEL_LETTERS = 20  # more would leave a page of 390 pixels; the whole name is in the hover text and the caption
+LABEL_LETTERS = (
+    20  # more would leave a page of 390 pixels; the whole name is in the hover text and the caption
+)
 
 REPAINT = """
-const palettes = %s;
+const palettes = PALETTES;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 function repaint() {
   const c = palettes[dark.matches ? "dark" : "light"];
@@ -36,13 +39,14 @@ function repaint() {
 }
 dark.addEventListener("change", repaint);
 repaint();
-""" % json.dumps(PALETTES, sort_keys=True)
+""".replace("PALETTES", json.dumps(PALETTES, sort_keys=True))
 
 
 def f1_against_tokens(rows: Sequence[Row]) -> "Figure | None":
     """F1 (0-100) over mean prompt tokens, one labelled point an arm; None if no arm has both.
 
-    The bars are the 95 % interval of the difference to the baseline, drawn around the arm's F1, where it is known.
+    The bars are the 95 % interval of the difference to the baseline, drawn around the arm's F1, where it is
+    known.
     """
     import plotly.graph_objects as go
 
@@ -93,7 +97,9 @@ def f1_against_tokens(rows: Sequence[Row]) -> "Figure | None":
 
 
 def latency(rows: Sequence[Row]) -> "Figure | None":
-    """p50 and p95 milliseconds a question, two bars an arm, in the order of the table; None if no arm was timed."""
+    """p50 and p95 milliseconds a question, two bars an arm, in the order of the table; None if no arm was
+    timed.
+    """
     import plotly.graph_objects as go
 
     timed = [(r, r.p50_ms, r.p95_ms) for r in rows if r.p50_ms is not None and r.p95_ms is not None]
@@ -169,7 +175,9 @@ def _reach(low: float | None, high: float | None) -> float | None:
 
 
 def _spread(heights: list[float]) -> list[float]:
-    """How far each label moves up, in pixels, so that any two are LABEL_GAP apart and none is under the axis."""
+    """How far each label moves up, in pixels, so that any two are LABEL_GAP apart and none is under the
+    axis.
+    """
     order = sorted(range(len(heights)), key=lambda i: (heights[i], i))
     placed = [0.0] * len(heights)
     floor = LABEL_GAP / 2

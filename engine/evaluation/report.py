@@ -1,8 +1,8 @@
 """The table of an ablation as report.csv, report.md and report.html, and in words. It measures nothing.
 
-The page is one file that needs no network: plotly.js stands in it once and a content policy forbids everything outside.
-Names of arms, titles, notes and facts may come from a data set and are escaped for each format. Equal rows give equal
-bytes: no dates, no random ids.
+The page is one file that needs no network: plotly.js stands in it once and a content policy forbids
+everything outside. Names of arms, titles, notes and facts may come from a data set and are escaped for each
+format. Equal rows give equal bytes: no dates, no random ids.
 """
 
 import csv
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 READING = (
-    "EM, F1, accuracy (an accepted answer is contained), answered and citation precision are over the answerable questions; "
-    "an answerable question that is refused scores 0. Unanswerable refused is over the questions the documents do not "
-    'answer. Tokens are means a question. Token reduction compares the evidence with the full chunks. A "-" is not scored.'
+    "EM, F1, accuracy (an accepted answer is contained), answered and citation precision are over the "
+    "answerable questions; an answerable question that is refused scores 0. Unanswerable refused is over the "
+    "questions the documents do not answer. Tokens are means a question. Token reduction compares the "
+    'evidence with the full chunks. A "-" is not scored.'
 )
 INTERVAL = "Intervals are 95 % by paired bootstrap over the questions (percentile method, 10 000 resamples)."
 
@@ -39,10 +40,11 @@ def write_report(
     facts: Mapping[str, str],
     command: str,
 ) -> None:
-    """Write report.csv, report.md and report.html into `folder` (made if it is not there), each whole or not at all.
+    """Write report.csv, report.md and report.html into `folder` (made if it is not there), each whole or not
+    at all.
 
-    `notes` are sentences, `facts` what the numbers depend on (machine, models, data set counts, how latency was measured),
-    `command` what gives the table again. StorageError if the folder cannot be written.
+    `notes` are sentences, `facts` what the numbers depend on (machine, models, data set counts, how latency
+    was measured), `command` what gives the table again. StorageError if the folder cannot be written.
     """
     if not rows:
         raise ValueError("A report needs at least one row.")
@@ -57,7 +59,8 @@ def write_report(
             _write_whole(folder / name, text)
     except OSError as error:
         raise StorageError(
-            f"The report cannot be written to {folder} ({error.strerror or error}). Name a folder that can be written."
+            f"The report cannot be written to {folder} ({error.strerror or error}). "
+            "Name a folder that can be written."
         ) from error
 
 
@@ -69,7 +72,10 @@ def table(rows: Sequence[Row]) -> str:
     marks = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = []
     for line in (cells[0], marks, *cells[1:]):
-        padded = [line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))]
+        padded = [
+            line[0].ljust(widths[0]),
+            *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)),
+        ]
         lines.append("| " + " | ".join(padded) + " |")
     return "\n".join(lines)
 
@@ -98,7 +104,9 @@ def _sentence(row: Row, base: Row | None) -> str:
     cost = " and ".join(filter(None, costs))
     joint = " with " if row is base or base is None else " for "
     refusals = _refusals(row)
-    return f"{row.arm}: {bought}" + (joint + cost if cost else "") + (f"; {refusals}" if refusals else "") + "."
+    return (
+        f"{row.arm}: {bought}" + (joint + cost if cost else "") + (f"; {refusals}" if refusals else "") + "."
+    )
 
 
 def _gain(row: Row, base: str) -> str:
@@ -106,12 +114,12 @@ def _gain(row: Row, base: str) -> str:
     if row.f1_delta is None:
         return f"not compared with {base}"
     if row.f1_low is None or row.f1_high is None:
-        return f"F1 {row.f1_delta:+.1f} against {base}, on too few questions for an interval,"
+        return f"F1 {_tidy(row.f1_delta, '+.1f')} against {base} (too few questions for an interval)"
     interval = f"{_tidy(row.f1_delta, '+.1f')} [{_tidy(row.f1_low, '.1f')}, {_tidy(row.f1_high, '.1f')}]"
     if round(row.f1_low, 1) > 0:
         return f"F1 {interval} over {base}"
     if round(row.f1_high, 1) < 0:
-        return f"F1 {interval}, below {base},"
+        return f"F1 below {base} ({interval})"
     return f"no difference in F1 to {base} that this sample can show ({interval})"
 
 
@@ -141,7 +149,11 @@ def _refusals(row: Row) -> str:
         if share is not None
     ]
     if row.unanswerable_refused is None:
-        return "it refuses " + parts[0].replace("those they do", "the questions the documents do") if parts else ""
+        return (
+            "it refuses " + parts[0].replace("those they do", "the questions the documents do")
+            if parts
+            else ""
+        )
     return "it refuses " + " and ".join(parts)
 
 
@@ -205,7 +217,9 @@ def _csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _markdown(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str) -> str:
+def _markdown(
+    title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str
+) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
     parts = [
         f"# {_plain(title)}",
@@ -216,7 +230,10 @@ def _markdown(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapp
     if notes:
         parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in notes)]
     if facts:
-        parts += ["## Measured on", "\n".join(f"- {_plain(name)}: {_plain(fact)}" for name, fact in facts.items())]
+        parts += [
+            "## Measured on",
+            "\n".join(f"- {_plain(name)}: {_plain(fact)}" for name, fact in facts.items()),
+        ]
     parts += ["## Again", f"{fence}\n{command}\n{fence}"]
     return "\n\n".join(parts) + "\n"
 
@@ -229,10 +246,18 @@ def _plain(text: str) -> str:
 
 
 def _cell_text(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
+    return (
+        " ".join(text.split())
+        .replace("\\", "\\\\")
+        .replace("|", "\\|")
+        .replace("<", "&lt;")
+        .replace("`", "\\`")
+    )
 
 
-def _html(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str) -> str:
+def _html(
+    title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str
+) -> str:
     from plotly.offline import get_plotlyjs
 
     head, *body = [_header(rows), *map(_cells, rows)]
@@ -254,7 +279,7 @@ def _html(title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[
     if facts:
         pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items())
         sections.append(f"<h2>Measured on</h2><dl>{pairs}</dl>")
-    sections.append(f'<h2>Again</h2><pre><code>{escape(command)}</code></pre>')
+    sections.append(f"<h2>Again</h2><pre><code>{escape(command)}</code></pre>")
     return PAGE.format(
         title=escape(title),
         columns=columns,
@@ -282,7 +307,9 @@ def _figure(name: str, heading: str, figure: "Figure | None", words: str) -> str
             config={"displayModeBar": False, "responsive": True},
         )
         drawing = f'<div role="img" aria-label="{escape(words)}">{plot}</div>'
-    more = " Bars: 95 % interval of the difference to the baseline." if name == "f1-tokens" and drawing else ""
+    more = (
+        " Bars: 95 % interval of the difference to the baseline." if name == "f1-tokens" and drawing else ""
+    )
     return (
         f"<h2>{escape(heading)}</h2><figure>{drawing}<figcaption>{escape(words)}{more}</figcaption>"
         "<noscript>The figure needs JavaScript; the table holds the same numbers.</noscript></figure>"
@@ -290,7 +317,9 @@ def _figure(name: str, heading: str, figure: "Figure | None", words: str) -> str
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a neighbour of `path`, then rename it: a reader sees the old file or the new one, never a part."""
+    """Write a neighbour of `path`, then rename it: a reader sees the old file or the new one, never a
+    part.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -300,7 +329,8 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 STYLE = """
-:root { color-scheme: light dark; --page: #ffffff; --ink: #1b2330; --soft: #55617a; --line: #d5dce6; --band: #f4f6fa; }
+:root { color-scheme: light dark; --page: #ffffff; --ink: #1b2330; --soft: #55617a;
+  --line: #d5dce6; --band: #f4f6fa; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14181f; --ink: #e4e9f1; --soft: #a5b0c3; --line: #394353; --band: #1d232d; }
 }
@@ -316,11 +346,12 @@ th, td { padding: 7px 8px; text-align: right; overflow-wrap: normal; border-top:
 td { white-space: nowrap; }
 thead th { vertical-align: bottom; font-weight: 600; min-width: 4.2em; }
 tbody tr:nth-child(odd) > * { background: var(--band); }
-th:first-child { position: sticky; left: 0; text-align: left; background: var(--page); min-width: min(7em, 40vw); }
+th:first-child { position: sticky; left: 0; text-align: left; background: var(--page);
+  min-width: min(7em, 40vw); }
 tbody th { font-weight: 600; overflow-wrap: break-word; max-width: 42vw; }
 p, figcaption { color: var(--soft); font-size: .9rem; }
 ul { padding-left: 1.2em; } li { margin: 4px 0; }
-figure { margin: 0; }
+figure { margin: 0; } figcaption { margin-top: 8px; }
 dl { display: grid; grid-template-columns: minmax(8em, max-content) 1fr; gap: 4px 16px; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; }
 pre { padding: 12px; background: var(--band); border-radius: 6px; white-space: pre-wrap; }

@@ -1,7 +1,7 @@
 """Traces to scores, scores to the table's rows. It answers no question and prints nothing.
 
-What is not scored is None throughout, never NaN and never 0: a refusal on an answerable question is wrong and scores 0,
-an unanswerable question has no EM at all.
+What is not scored is None throughout, never NaN and never 0: a refusal on an answerable question is wrong and
+scores 0, an unanswerable question has no EM at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +29,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Row:
-    """One arm in the table, in the order of report.csv. Scores and shares are 0-100, tokens are means a question, None is
-    not scored. `f1_delta` is F1 minus the baseline's, `f1_low` and `f1_high` the ends of its 95 % interval."""
+    """One arm in the table, in the order of report.csv. Scores and shares are 0-100, tokens are means a
+    question, None is not scored. `f1_delta` is F1 minus the baseline's, `f1_low` and `f1_high` the ends of
+    its 95 % interval.
+    """
 
     arm: str
     em: float | None
@@ -50,8 +52,9 @@ class Row:
 
 
 def score(question: Question, trace: Trace) -> Scored:
-    """The scores of one answer. Refusing an answerable question scores 0; an unanswerable one is only counted as refused
-    or not (by `summarize`) and has no EM, F1, accuracy or citation."""
+    """The scores of one answer. Refusing an answerable question scores 0; an unanswerable one is only counted
+    as refused or not (by `summarize`) and has no EM, F1, accuracy or citation.
+    """
     if not question.answerable:
         return Scored(question, trace, None, None, None, None)
     answer, golds = trace.answer, question.answers
@@ -72,9 +75,9 @@ def summarize(
 ) -> list[Row]:
     """One row an arm, in the order given; the baseline is the arm named "Baseline", else the first.
 
-    `latencies` holds, by arm, the traces of a pass that measured one question at a time; an arm that is not in it is timed
-    by its own traces. Only traces with `timed` count, by the sum of their stages. ValueError if the arms did not answer
-    the same questions in the same order: their F1 could not be paired.
+    `latencies` holds, by arm, the traces of a pass that measured one question at a time; an arm that is not
+    in it is timed by its own traces. Only traces with `timed` count, by the sum of their stages. ValueError
+    if the arms did not answer the same questions in the same order: their F1 could not be paired.
     """
     if not arms:
         return []
@@ -82,7 +85,9 @@ def summarize(
     expected = [scored.question.id for scored in arms[base]]
     for arm, scores in arms.items():
         if [scored.question.id for scored in scores] != expected:
-            raise ValueError(f"Arms {base!r} and {arm!r} did not answer the same questions in the same order.")
+            raise ValueError(
+                f"Arms {base!r} and {arm!r} did not answer the same questions in the same order."
+            )
     rows = []
     for arm, scores in arms.items():
         timed = (latencies or {}).get(arm) or [scored.trace for scored in scores]
@@ -119,7 +124,9 @@ def _row(arm: str, scores: Sequence[Scored], timed: Sequence[Trace], base: Seque
 def _difference(
     scores: Sequence[Scored], base: Sequence[Scored] | None
 ) -> tuple[float | None, float | None, float | None]:
-    """F1 minus the baseline's with its interval, in points. One question gives a difference but no interval."""
+    """F1 minus the baseline's with its interval, in points. One question gives a difference but no
+    interval.
+    """
     pairs = [(s.f1, b.f1) for s, b in zip(scores, base or (), strict=base is not None)]
     known = [(mine, other) for mine, other in pairs if mine is not None and other is not None]
     if not known:

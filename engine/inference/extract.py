@@ -1,0 +1,104 @@
+"""The extractive reader: where in some texts a question's answer stands, and how likely it is that it does not.
+
+Any AutoModelForQuestionAnswering that answers "nothing" at its first token (SQuAD v2's way). Knows no bullets and no citations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from engine import catalog
+from engine.device import pick
+from engine.errors import ModelError
+from engine.inference import weights
+from engine.inference.decode import batches
+from engine.progress import Progress, Report, silent
+
+MAX_SPAN = 30
+
+
+class Found(NamedTuple):
+    """The best span: context[start:end] == text, `probability` of it and `none`, that of "no answer", both 0..1 and from one
+    softmax over all spans and "no answer"."""
+
+    text: str
+    start: int
+    end: int
+    probability: float
+    none: float
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A loaded reader; `window` in tokens, question and context together."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    device: str
+    window: int
+
+    def read(self, questions: Sequence[str], contexts: Sequence[str], *, stage: str = "read", report: Report = silent) -> list[Found]:
+        """The best span of each context for its question, in order. A context beyond the window is cut at it."""
+        encoded = self.tokenizer(
+            list(questions), list(contexts), truncation="only_second", max_length=self.window, return_offsets_mapping=True
+        )
+        results: dict[int, Found] = {}
+        report(Progress(stage, 0, len(questions), "questions"))
+        for batch in batches([len(ids) for ids in encoded["input_ids"]], 8192):
+            for position, found in zip(batch, self._read_batch(encoded, contexts, batch), strict=True):
+                results[position] = found
+            report(Progress(stage, len(results), len(questions), "questions"))
+        return [results[position] for position in range(len(questions))]
+
+    def _read_batch(self, encoded: Any, contexts: Sequence[str], batch: list[int]) -> list[Found]:
+        import torch
+
+        rows = {key: [encoded[key][i] for i in batch] for key in ("input_ids", "attention_mask", "token_type_ids")}
+        padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            out = self.model(**padded)
+        begin, finish = out.start_logits.float().cpu(), out.end_logits.float().cpu()
+        found = []
+        for row, position in enumerate(batch):
+            second = torch.tensor([part == 1 for part in encoded.sequence_ids(position)])
+            found.append(_best(begin[row], finish[row], second, encoded["offset_mapping"][position], contexts[position]))
+        return found
+
+
+def _best(begin: Any, finish: Any, allowed: Any, offsets: list[tuple[int, int]], context: str) -> Found:
+    import torch
+
+    size = len(allowed)
+    scores = begin[:size, None] + finish[None, :size]
+    fits = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(MAX_SPAN - 1)
+    scores = scores.masked_fill(~(fits & allowed[:, None] & allowed[None, :]), -torch.inf)
+    nothing = begin[0] + finish[0]
+    total = torch.logsumexp(torch.cat([scores.flatten(), nothing[None]]), 0)
+    none = float((nothing - total).exp())
+    flat = int(scores.argmax())
+    first, last = divmod(flat, size)
+    best = float(scores.flatten()[flat])
+    if best == -torch.inf:
+        return Found("", 0, 0, 0.0, 1.0)
+    start, end = offsets[first][0], offsets[last][1]
+    return Found(context[start:end], start, end, float((torch.tensor(best) - total).exp()), none)
+
+
+@lru_cache(maxsize=2)
+def reader(name: str = catalog.READER, device: str | None = None) -> Reader:
+    """Load a reader once per process: a catalog name, a hub id or a folder. Raises ModelError if it can't be had."""
+    import torch
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    place = weights.folder(catalog.lookup(name, "reader"))
+    where = pick(device)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+        model = AutoModelForQuestionAnswering.from_pretrained(
+            place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(f"The reader {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    return Reader(name, model.to(where.kind).eval(), tokenizer, where.kind, int(model.config.max_position_embeddings))

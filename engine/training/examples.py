@@ -1,0 +1,97 @@
+"""Training rows from questions, rendered exactly as they will be served: same retriever, same bullets, same prompt, same tokens.
+
+After RAFT (Zhang and others 2024, "Adapting Language Model to Domain Specific RAG", section 3): rows with the evidence among
+distractors that the retriever itself found, rows whose evidence was taken out (the answer is then a refusal), and rows without
+evidence. Knows no trainer.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.data.records import Question
+from engine.evaluation.metrics import normalize
+from engine.inference.prompt import REFUSAL, answer_messages, answer_text, completion_ids, prompt_ids
+from engine.inference.trace import Bullet
+from engine.progress import Progress, Report, silent
+from engine.retrieval.compress import compress
+from engine.retrieval.index import Index
+from engine.retrieval.search import search_many
+
+GROUNDED, WITHHELD, CLOSED = "grounded", "withheld", "closed-book"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row in tokens: the loss is on `completion` only. `kind` is grounded, withheld or closed-book."""
+
+    prompt: list[int]
+    completion: list[int]
+    kind: str
+
+    @property
+    def length(self) -> int:
+        """Tokens, prompt and completion."""
+        return len(self.prompt) + len(self.completion)
+
+
+def rows(
+    questions: Sequence[Question],
+    index: Index,
+    tokenizer: Any,
+    *,
+    k: int = 3,
+    bullets: int = 8,
+    withheld: float = 0.2,
+    closed_book: float = 0.3,
+    seed: int = 0,
+    report: Report = silent,
+) -> list[Row]:
+    """The rows of answerable `questions` whose `evidence` is a sentence of the index.
+
+    Each question gives one row over its own retrieved bullets; a share `withheld` of them loses every bullet that holds an
+    answer and is answered by a refusal; a further share `closed_book` of the questions gives a second row without evidence.
+    Evidence that the retriever missed takes the place of the weakest bullet. The order is shuffled by `seed`.
+    """
+    rng = random.Random(seed)
+    found = search_many(index, [question.question for question in questions], k)
+    vectors = index.embedder.vectors([question.question for question in questions])
+    made: list[Row] = []
+    report(Progress("rows", 0, len(questions), "questions"))
+    for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
+        served = compress(index, question.question, hits, bullets, vector=vector)
+        if rng.random() < withheld:
+            left = [bullet.text for bullet in served if not holds(bullet.text, question)]
+            made.append(_row(tokenizer, question.question, left, REFUSAL, WITHHELD))
+        else:
+            evidence = [bullet.text for bullet in _with_evidence(served, question, rng)]
+            cited = 1 + next(place for place, text in enumerate(evidence) if text == question.evidence)
+            made.append(_row(tokenizer, question.question, evidence, answer_text(question.answers[0], cited), GROUNDED))
+        if rng.random() < closed_book:
+            made.append(_row(tokenizer, question.question, [], question.answers[0], CLOSED))
+        report(Progress("rows", done, len(questions), "questions"))
+    rng.shuffle(made)
+    return made
+
+
+def holds(text: str, question: Question) -> bool:
+    """Whether `text` is the question's evidence or holds one of its answers as whole words."""
+    padded = f" {normalize(text)} "
+    return text == question.evidence or any(f" {normalize(answer)} " in padded for answer in question.answers)
+
+
+def _with_evidence(served: list[Bullet], question: Question, rng: random.Random) -> list[Bullet]:
+    if any(bullet.text == question.evidence for bullet in served):
+        return served
+    missing = Bullet(0, question.evidence, question.document or "", -1, 0, 0, 0.0)
+    if not served:
+        return [missing]
+    weakest = min(range(len(served)), key=lambda place: served[place].score)
+    kept = [bullet for place, bullet in enumerate(served) if place != weakest]
+    kept.insert(rng.randint(0, len(kept)), missing)
+    return kept
+
+
+def _row(tokenizer: Any, question: str, evidence: list[str], answer: str, kind: str) -> Row:
+    return Row(prompt_ids(tokenizer, answer_messages(question, evidence)), completion_ids(tokenizer, answer), kind)

@@ -1,0 +1,124 @@
+"""Supervised fine-tuning of a LoRA adapter with TRL and PEFT, on rows already in tokens, the loss on the answers only.
+
+Resumes from its last checkpoint in `work`. Knows nothing of how rows were made.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.errors import TrainingError
+from engine.inference.model import Loaded
+from engine.progress import Metric, Progress, Report, silent
+from engine.training.examples import Row
+
+
+class LoraSpec(BaseModel):
+    """What a LoRA SFT run is made of (Hu and others 2021, "LoRA", arXiv:2106.09685)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    r: int = Field(16, ge=1, le=512, description="rank of the adapter's matrices")
+    alpha: int = Field(32, ge=1, le=1024, description="scale: the update is multiplied by alpha / r")
+    dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
+    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak learning rate, cosine to zero")
+    epochs: float = Field(2.0, gt=0, le=100, description="passes over the rows")
+    max_length: int = Field(1024, ge=32, le=131072, description="longest row in tokens; longer rows are left out and counted")
+    batch: int = Field(16, ge=1, le=1024, description="rows per optimizer step")
+    micro_batch: int = Field(16, ge=1, le=1024, description="rows computed at once; less needs less memory")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
+    seed: int = Field(0, ge=0, description="seed of shuffling, dropout and initial weights")
+
+
+def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, report: Report = silent) -> Path:
+    """Train an adapter on `loaded` (not merged, as loaded by model.load) and return the folder that holds it (PEFT layout).
+
+    The model is changed: load it anew to use it. Raises TrainingError when no row fits or the loss is not finite.
+    """
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    fitting = [row for row in rows if row.length <= spec.max_length]
+    if not fitting:
+        raise TrainingError(f"No training row fits {spec.max_length} tokens: raise max_length, or use fewer bullets.")
+    micro = min(spec.micro_batch, spec.batch)
+    config = SFTConfig(
+        output_dir=str(work),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=max(1, spec.batch // micro),
+        learning_rate=spec.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=spec.warmup,
+        num_train_epochs=spec.epochs,
+        max_length=spec.max_length,
+        completion_only_loss=True,
+        gradient_checkpointing=loaded.device.kind == "cuda" and loaded.entry.parameters > 500,
+        train_sampling_strategy="group_by_length",
+        bf16=False,
+        logging_steps=5,
+        save_strategy="steps",
+        save_steps=0.25,
+        save_total_limit=1,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=loaded.device.kind == "cuda",
+        use_cpu=loaded.device.kind == "cpu",
+        seed=spec.seed,
+        dataset_num_proc=None,
+    )
+    adapter = LoraConfig(
+        r=spec.r,
+        lora_alpha=spec.alpha,
+        lora_dropout=spec.dropout,
+        target_modules=list(loaded.entry.lora_targets) or "all-linear",
+        task_type="CAUSAL_LM",
+    )
+    trainer = SFTTrainer(
+        model=loaded.model,
+        args=config,
+        train_dataset=_dataset(fitting),
+        processing_class=loaded.tokenizer,
+        peft_config=adapter,
+        callbacks=[_callback(report)],
+    )
+    checkpoints = sorted(work.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
+    result = trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    if not math.isfinite(result.training_loss):
+        raise TrainingError(f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate}).")
+    final = work / "adapter"
+    trainer.model.save_pretrained(str(final))
+    return final
+
+
+def _dataset(rows: Sequence[Row]) -> Any:
+    from datasets import Dataset
+
+    return Dataset.from_dict(
+        {
+            "input_ids": [row.prompt + row.completion for row in rows],
+            "completion_mask": [[0] * len(row.prompt) + [1] * len(row.completion) for row in rows],
+        }
+    )
+
+
+def _callback(report: Report) -> Any:
+    from transformers import TrainerCallback
+
+    class Reporting(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.begun, self.first = time.monotonic(), state.global_step
+            report(Progress("train", state.global_step, state.max_steps, "steps"))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            report(Progress("train", state.global_step, state.max_steps, "steps"))
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+            for name in ("loss", "learning_rate", "grad_norm", "num_tokens"):
+                if logs and name in logs:
+                    report(Metric(name, state.global_step, float(logs[name])))
+
+    return Reporting()
