@@ -3,39 +3,44 @@
 Knows nothing of what is inside. A manifest is a flat JSON object; `load` refuses a folder without one.
 """
 
+import glob
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ArtifactError
 
 MANIFEST = "manifest.json"
+LEFTOVER_SECONDS = 24 * 3600
 
 
 @contextmanager
 def writing(place: Path, manifest: dict[str, Any]) -> Iterator[Path]:
     """A temporary folder beside `place` to write into; on leaving without an error it gets the manifest and becomes `place`.
 
-    `manifest` may be filled until then. A folder already at `place` is replaced. After an error nothing is left behind.
+    `manifest` may be filled until then. A folder already at `place` is replaced. After an error nothing is left behind; what a
+    killed process leaves is never at `place`, and is swept away by a later writing of it.
     """
     work = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(place)
         work = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
         yield work
         write_json(work / MANIFEST, manifest)
         work.chmod(0o755)
-        old = place.with_name(f".{place.name}-old")
-        shutil.rmtree(old, ignore_errors=True)
+        _restore(place)
+        shutil.rmtree(_aside(place), ignore_errors=True)
         if place.exists():
-            place.rename(old)
+            place.rename(_aside(place))
         work.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(_aside(place), ignore_errors=True)
     except OSError as error:
         raise ArtifactError(
             f"{place.name} cannot be written under {place.parent} ({error.strerror or error}): make the folder writable, "
@@ -48,6 +53,7 @@ def writing(place: Path, manifest: dict[str, Any]) -> Iterator[Path]:
 
 def read_manifest(place: Path) -> dict[str, Any]:
     """The manifest of the artefact at `place`. Raises ArtifactError when it is missing or not readable."""
+    _restore(place)
     try:
         found = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -59,7 +65,27 @@ def read_manifest(place: Path) -> dict[str, Any]:
 
 def whole(place: Path) -> bool:
     """Whether an artefact with a manifest stands at `place`."""
+    _restore(place)
     return (place / MANIFEST).is_file()
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}-old")
+
+
+def _restore(place: Path) -> None:
+    """A writer killed between its two renames leaves the old artefact aside and nothing at `place`: put it back."""
+    if not place.exists() and (_aside(place) / MANIFEST).is_file():
+        with suppress(OSError):  # another process did it first, or the folder is not ours to change
+            _aside(place).rename(place)
+
+
+def _sweep(place: Path) -> None:
+    """Remove temporary folders that killed writers of `place` left more than a day ago."""
+    for left in place.parent.glob(f".{glob.escape(place.name)}-{'[a-z0-9_]' * 8}"):
+        with suppress(OSError):  # its writer lives and has just moved it
+            if time.time() - left.stat().st_mtime > LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -79,9 +79,9 @@ def lookup(name: str, kind: str = "causal") -> Entry:
     entry = _BY_NAME.get(name.lower())
     if entry is not None:
         if entry.kind != kind:
-            raise ModelError(f"{name!r} is a {entry.kind}, not a {kind} model: use one of {', '.join(names(kind))}.")
+            raise ModelError(f"{name!r} is of the kind {entry.kind}, not {kind}: use one of {', '.join(names(kind))}.")
         return entry
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Entry(name, 0, "unknown", 0, "its own", "its own", (), source="folder", kind=kind)
     owner, _, model = name.partition("/")
     if owner and model and "/" not in model and not name.startswith((".", "~")):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from engine.errors import ConfigError
 from engine.inference.model import Loaded
+from engine.inference.prompt import turn_end
 from engine.progress import Progress, Report, silent
 
 
@@ -72,9 +73,10 @@ def _decode_batch(
     from transformers import DynamicCache
 
     model, device = loaded.model, loaded.device.kind
-    ends = torch.tensor(end_tokens(loaded), device=device)
+    last = end_tokens(loaded)
+    ends = torch.tensor(last, device=device)
     width, count = max(len(prompt) for prompt in prompts), len(prompts)
-    pad = loaded.tokenizer.pad_token_id
+    pad = loaded.tokenizer.pad_token_id or 0
     ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -101,11 +103,12 @@ def _decode_batch(
                 break
             ids, positions = best[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, mask.new_ones(count, 1)], -1)
-    return _collect(loaded, torch.stack(chosen, 1).tolist(), torch.stack(scores, 1).tolist(), refusal.tolist())
+    return _collect(loaded, last, torch.stack(chosen, 1).tolist(), torch.stack(scores, 1).tolist(), refusal.tolist())
 
 
-def _collect(loaded: Loaded, chosen: list[list[int]], scores: list[list[float]], refusal: list[float]) -> list[Decoded]:
-    ends = set(end_tokens(loaded))
+def _collect(
+    loaded: Loaded, ends: list[int], chosen: list[list[int]], scores: list[list[float]], refusal: list[float]
+) -> list[Decoded]:
     rows = []
     for tokens, logprobs, refused in zip(chosen, scores, refusal, strict=True):
         said = [token for token in tokens if token >= 0]
@@ -116,7 +119,7 @@ def _collect(loaded: Loaded, chosen: list[list[int]], scores: list[list[float]],
 
 
 def end_tokens(loaded: Loaded) -> list[int]:
-    """The ids that end an answer: the generation config's, and the tokenizer's own."""
+    """The ids that end an answer: the generation config's, the tokenizer's end of text, and the template's end of a turn."""
     configured = loaded.model.generation_config.eos_token_id
     ids = configured if isinstance(configured, list) else [configured]
-    return sorted({i for i in [*ids, loaded.tokenizer.eos_token_id] if i is not None})
+    return sorted({i for i in [*ids, loaded.tokenizer.eos_token_id, turn_end(loaded.tokenizer)] if i is not None})

@@ -20,13 +20,18 @@ MAX_SPAN = 30
 
 class Found(NamedTuple):
     """The best span: context[start:end] == text, `probability` of it and `none`, that of "no answer", both 0..1 and from one
-    softmax over all spans and "no answer"."""
+    softmax over all spans and "no answer"; `starts` is the probability that the answer starts at a character offset."""
 
     text: str
     start: int
     end: int
     probability: float
     none: float
+    starts: tuple[tuple[int, float], ...] = ()
+
+    def within(self, start: int, end: int) -> float:
+        """The probability that the answer starts in context[start:end]."""
+        return sum(share for place, share in self.starts if start <= place < end)
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,17 @@ class Reader:
     window: int
 
     def read(self, questions: Sequence[str], contexts: Sequence[str], *, stage: str = "read", report: Report = silent) -> list[Found]:
-        """The best span of each context for its question, in order. A context beyond the window is cut at it."""
+        """The best span of each context for its question, in order. A context beyond the window is cut at it, a question at
+        half of it; special tokens in either are read as text."""
+        if not questions:
+            return []
         encoded = self.tokenizer(
-            list(questions), list(contexts), truncation="only_second", max_length=self.window, return_offsets_mapping=True
+            self._fitting(questions),
+            list(contexts),
+            truncation="only_second",
+            max_length=self.window,
+            return_offsets_mapping=True,
+            split_special_tokens=True,
         )
         results: dict[int, Found] = {}
         report(Progress(stage, 0, len(questions), "questions"))
@@ -51,6 +64,12 @@ class Reader:
                 results[position] = found
             report(Progress(stage, len(results), len(questions), "questions"))
         return [results[position] for position in range(len(questions))]
+
+    def _fitting(self, questions: Sequence[str]) -> list[str]:
+        options = {"add_special_tokens": False, "split_special_tokens": True, "return_offsets_mapping": True}
+        encoded = self.tokenizer(list(questions), truncation=True, max_length=self.window // 2, **options)
+        ends = [offsets[-1][1] if offsets else 0 for offsets in encoded["offset_mapping"]]
+        return [question[:end] for question, end in zip(questions, ends, strict=True)]
 
     def _read_batch(self, encoded: Any, contexts: Sequence[str], batch: list[int]) -> list[Found]:
         import torch
@@ -83,7 +102,9 @@ def _best(begin: Any, finish: Any, allowed: Any, offsets: list[tuple[int, int]],
     if best == -torch.inf:
         return Found("", 0, 0, 0.0, 1.0)
     start, end = offsets[first][0], offsets[last][1]
-    return Found(context[start:end], start, end, float((torch.tensor(best) - total).exp()), none)
+    shares = (torch.logsumexp(scores, 1) - total).exp().tolist()
+    starts = tuple((offsets[row][0], shares[row]) for row in range(size) if allowed[row])
+    return Found(context[start:end], start, end, float((torch.tensor(best) - total).exp()), none, starts)
 
 
 @lru_cache(maxsize=2)
@@ -99,6 +120,8 @@ def reader(name: str = catalog.READER, device: str | None = None) -> Reader:
         model = AutoModelForQuestionAnswering.from_pretrained(
             place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The reader {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except weights.unreadable() as error:
+        raise ModelError(
+            f"The reader {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it again."
+        ) from error
     return Reader(name, model.to(where.kind).eval(), tokenizer, where.kind, int(model.config.max_position_embeddings))

@@ -3,6 +3,8 @@
 Safetensors only, no remote code. Knows nothing of prompts or questions.
 """
 
+import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from engine.errors import ModelError
 from engine.inference import weights
 from engine.inference.prompt import template_hash
 from engine.progress import Report, silent
+
+# Without its files transformers makes up a tokenizer of a handful of special tokens, and says nothing.
+SMALLEST_VOCABULARY = 16
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,7 @@ def load(
     base = catalog.lookup(entry.base) if entry.source == "adapter" else entry
     where = pick(device)
     place = weights.folder(base, report)
-    config = _config(name, place)
-    parameters = count_parameters(config)
+    config, parameters = _config(name, place)
     number = precision or dtype(where, parameters)
     adapters = [path for path in (weights.adapter_folder(entry) if entry.source == "adapter" else None, adapter) if path]
     _check_fit(name, parameters, 4 if adapters and merge else number.itemsize, where)
@@ -73,15 +77,41 @@ def attach(model: Any, folder: Path) -> Any:
     """The LoRA adapter in `folder` on `model`, as a PeftModel. Raises ModelError when it is missing, pickled or made for
     another architecture."""
     from peft import PeftModel
-    from safetensors import SafetensorError
 
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / file).is_file():
             raise ModelError(f"The adapter folder {folder.name} has no {file}: train it again, or choose another adapter.")
     try:
-        return PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
-    except (ValueError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"The adapter {folder.name} does not fit this model: {_first_line(error)}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of missing keys: _check_adapter makes an error of them
+            attached = PeftModel.from_pretrained(model, str(folder), low_cpu_mem_usage=False)
+        _check_adapter(attached, folder / "adapter_model.safetensors")
+    except weights.unreadable() as error:
+        raise ModelError(
+            f"The adapter {folder.name} (made for {_adapter_base(folder)}) does not fit this model: {weights.first_line(error)} "
+            "Load it on the model it was made for, or train one for this model."
+        ) from error
+    return attached
+
+
+def _check_adapter(attached: Any, file: Path) -> None:
+    """PEFT takes an adapter for more or fewer layers without a word; here that is a ValueError."""
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        there = {key for key in opened.keys() if ".lora_" in key}  # noqa: SIM118  (not a dict)
+    wanted = {key for key in get_peft_model_state_dict(attached, save_embedding_layers=False) if ".lora_" in key}
+    if there != wanted:
+        raise ValueError(f"It has {len(there)} LoRA matrices where this model takes {len(wanted)}, not the same ones.")
+
+
+def _adapter_base(folder: Path) -> str:
+    try:
+        base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        base = None
+    return str(base or "an unknown model")
 
 
 def count_parameters(config: Any) -> int:
@@ -90,7 +120,7 @@ def count_parameters(config: Any) -> int:
     from transformers import AutoModelForCausalLM
 
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -100,25 +130,29 @@ def _float32() -> Any:
     return torch.float32
 
 
-def _config(name: str, place: str) -> Any:
+def _config(name: str, place: str) -> tuple[Any, int]:
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+        return config, count_parameters(config)
+    except weights.unreadable() as error:
         raise ModelError(_cannot_load(name, place, error)) from error
 
 
 def _fetch(name: str, place: str, config: Any, number: Any) -> tuple[Any, Any]:
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, config=config, dtype=number, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if len(tokenizer) < SMALLEST_VOCABULARY:
+            raise ValueError("its tokenizer has no vocabulary (tokenizer.json is missing).")
+        options = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
+        loaded: Any = AutoModelForCausalLM.from_pretrained(place, config=config, dtype=number, **options)
+        model, info = loaded
+        if missing := sorted(info["missing_keys"]):
+            raise ValueError(f"{len(missing)} of its weights are missing ({missing[0]} ...).")
+    except weights.unreadable() as error:
         raise ModelError(_cannot_load(name, place, error)) from error
     return model, tokenizer
 
@@ -133,13 +167,8 @@ def _check_fit(name: str, parameters: int, width: int, where: Device) -> None:
 
 
 def _cannot_load(name: str, place: str, error: Exception) -> str:
-    if Path(place).is_dir():
-        return f"The model in {name!r} cannot be loaded: {_first_line(error)}"
+    where = f"The model {name!r}" if Path(place).is_dir() else f"The model {name!r} from the hub"
     return (
-        f"The model {name!r} could not be fetched from the hub: it does not exist, is not open to you, or the hub cannot be "
-        f"reached. Check the name, accept its licence and set HF_TOKEN if it is gated, or use one of {', '.join(catalog.names()[:3])}."
+        f"{where} cannot be loaded: {weights.first_line(error)} It needs config.json of a causal language model, its tokenizer and "
+        "whole .safetensors weights: save or fetch it again, or choose another model."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

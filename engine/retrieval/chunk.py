@@ -1,17 +1,20 @@
 """Cut documents into chunks of whole sentences, at most `size` tokens of the embedder, with their places in the document.
 
-A sentence longer than a chunk is cut at word boundaries. Knows nothing of vectors.
+A sentence longer than a chunk is cut at word boundaries, a word longer than one anywhere. Knows nothing of vectors.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.data.records import Document
 from engine.retrieval.sentences import Sentence, sentences
 
 Lengths = Callable[[Sequence[str]], list[int]]
 _WORD = re.compile(r"\S+")
+# The embedder reads a long unbroken string as one unknown token; a generator would not. No language comes near this.
+TOKEN_LETTERS = 16
 
 
 @dataclass(frozen=True)
@@ -35,33 +38,53 @@ def chunk(documents: Iterable[Document], lengths: Lengths, size: int = 256, over
 
 
 def _pack(document: Document, lengths: Lengths, size: int, overlap: int) -> Iterator[Chunk]:
-    pieces = _fitting(sentences(document.text), lengths, size)
-    group: list[tuple[Sentence, int]] = []
+    group: list[_Piece] = []
     fresh = 0
-    for sentence, length in pieces:
-        if group and fresh and sum(n for _, n in group) + length > size:
+    for piece in _pieces(document.text, lengths, size):
+        if fresh and _tokens([*group, piece]) > size:
             yield _made(document, group)
             group = group[-overlap:] if overlap else []
             fresh = 0
-            while group and sum(n for _, n in group) + length > size:
-                group.pop(0)
-        group.append((sentence, length))
+        while group and not fresh and _tokens([*group, piece]) > size:
+            group.pop(0)
+        group.append(piece)
         fresh += 1
     if fresh:
         yield _made(document, group)
 
 
-def _made(document: Document, group: list[tuple[Sentence, int]]) -> Chunk:
-    start, end = group[0][0].start, group[-1][0].end
-    return Chunk(
-        document.id, document.title, start, end, document.text[start:end], sum(n for _, n in group), tuple(s for s, _ in group)
-    )
+class _Piece(NamedTuple):
+    """A sentence, its tokens, and those of what stands between it and the one before (a table's rule, a row of stars)."""
+
+    sentence: Sentence
+    tokens: int
+    gap: int
+
+
+def _tokens(group: Sequence[_Piece]) -> int:
+    return group[0].tokens + sum(piece.gap + piece.tokens for piece in group[1:])
+
+
+def _made(document: Document, group: list[_Piece]) -> Chunk:
+    start, end = group[0].sentence.start, group[-1].sentence.end
+    found = tuple(piece.sentence for piece in group)
+    return Chunk(document.id, document.title, start, end, document.text[start:end], _tokens(group), found)
+
+
+def _pieces(text: str, lengths: Lengths, size: int) -> list[_Piece]:
+    found = list(_fitting(sentences(text), lengths, size))
+    ends = [0, *(sentence.end for sentence, _ in found)]
+    gaps = [text[end : sentence.start].strip() for end, (sentence, _) in zip(ends, found, strict=False)]
+    filled = [place for place, gap in enumerate(gaps) if gap]
+    counted = dict(zip(filled, lengths([gaps[place] for place in filled]), strict=True)) if filled else {}
+    return [_Piece(sentence, tokens, counted.get(place, 0)) for place, (sentence, tokens) in enumerate(found)]
 
 
 def _fitting(found: list[Sentence], lengths: Lengths, size: int) -> Iterator[tuple[Sentence, int]]:
     if not found:
         return
     for sentence, length in zip(found, lengths([s.text for s in found]), strict=True):
+        length = max(length, len(sentence.text) // TOKEN_LETTERS)
         if length <= size:
             yield sentence, length
             continue

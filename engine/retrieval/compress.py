@@ -3,6 +3,7 @@
 Extractive, so that every bullet has a place in a document and can be cited. Writes nothing new.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ from engine.retrieval.index import Index
 from engine.retrieval.search import Hit
 from engine.retrieval.words import words
 
-PASSAGE_WEIGHT = 0.5
+PASSAGE_WEIGHT = 0.7
 FLOOR = 0.1
 DUPLICATE = 0.95
+_HEADING = re.compile(r"#{1,6}\s")
 
 
 def compress(
@@ -22,14 +24,15 @@ def compress(
     """At most `most` bullets for the question.
 
     A sentence's score is 0.5 idf-weighted share of the question's words in it + 0.5 cosine + PASSAGE_WEIGHT times its chunk's fused
-    score. Sentences whose first two parts together are below `floor` are left out, so the list can be empty: no evidence. A
-    sentence closer than DUPLICATE (cosine) to a chosen one is dropped. Order: documents by their best chunk, then by place.
+    score. When not even one sentence's first two parts reach `floor` together, the list is empty: no evidence. A sentence closer
+    than DUPLICATE (cosine) to a chosen one is dropped. Order: documents by their best chunk, then by place.
     """
     if vector is None:
         vector = index.embedder.vectors([question])[0]
     asked = set(words(question))
     weight = sum(index.idf(word) for word in asked) or 1.0
     scored = []
+    most_relevant = -1.0
     for hit in hits:
         rows = index.sentence_vectors[index.first[hit.position] : index.first[hit.position + 1]].astype("float32")
         for sentence, row, cosine in zip(hit.chunk.sentences, rows, rows @ vector, strict=True):
@@ -37,8 +40,10 @@ def compress(
                 continue
             overlap = sum(index.idf(word) for word in asked & set(words(sentence.text))) / weight
             relevance = 0.5 * overlap + 0.5 * float(cosine)
-            if relevance >= floor:
-                scored.append((relevance + PASSAGE_WEIGHT * hit.fused, hit, sentence, row))
+            most_relevant = max(most_relevant, relevance)
+            scored.append((relevance + PASSAGE_WEIGHT * hit.fused, hit, sentence, row))
+    if most_relevant < floor:
+        return []
     scored.sort(key=lambda item: -item[0])
     chosen: list[Any] = []
     for item in scored:
@@ -56,4 +61,4 @@ def compress(
 
 def is_heading(text: str) -> bool:
     """Whether a sentence is a Markdown heading, which names a subject and states nothing."""
-    return text.startswith("#")
+    return bool(_HEADING.match(text))

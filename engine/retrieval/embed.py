@@ -32,6 +32,8 @@ class Embedder:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without the two special ones that the window also has to hold."""
+        if not texts:
+            return []
         encoded = self.model.tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
@@ -43,7 +45,11 @@ def embedder(name: str = catalog.EMBEDDER, device: str | None = None) -> Embedde
 
     place = weights.folder(catalog.lookup(name, "embedder"))
     try:
-        model = SentenceTransformer(place, device=pick(device).kind, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"The embedder {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        model = SentenceTransformer(
+            place, device=pick(device).kind, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except weights.unreadable() as error:
+        raise ModelError(
+            f"The embedder {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it again."
+        ) from error
     return Embedder(name, model)

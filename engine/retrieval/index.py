@@ -16,7 +16,7 @@ from typing import Any
 from engine.artifact import read_manifest, writing
 from engine.catalog import EMBEDDER
 from engine.data.records import Document, fingerprint
-from engine.errors import DataError, IndexError_
+from engine.errors import ArtifactError, DataError, IndexError_
 from engine.progress import Progress, Report, silent
 from engine.retrieval.chunk import Chunk, chunk
 from engine.retrieval.embed import Embedder, embedder
@@ -25,6 +25,7 @@ from engine.retrieval.words import words
 
 VERSION = 1
 SPECIAL_TOKENS = 2
+TITLE_LETTERS = 120
 EMBED_ROWS = 256
 
 
@@ -61,11 +62,17 @@ def build(
     embedder_name: str = EMBEDDER,
     report: Report = silent,
 ) -> Index:
-    """Chunk, embed and index `documents`. `size` is in tokens and may not exceed the embedder's window."""
+    """Chunk, embed and index `documents`. `size` is in tokens and may not exceed the embedder's window; where a chunk and its
+    document's title together would, the chunk is made shorter."""
     coder = embedder(embedder_name)
-    if size > coder.window:
-        raise IndexError_(f"Chunks of {size} tokens do not fit the embedder's window of {coder.window}: use at most that.")
-    chunks = chunk(documents, coder.lengths, size - SPECIAL_TOKENS, overlap)
+    if not SPECIAL_TOKENS < size <= coder.window:
+        raise IndexError_(
+            f"Chunks of {size} tokens do not fit the embedder's window: use from {SPECIAL_TOKENS + 1} to {coder.window}."
+        )
+    titles = coder.lengths([f"{document.title[:TITLE_LETTERS]}." for document in documents])
+    most = [min(size, coder.window - title) - SPECIAL_TOKENS for title in titles]
+    pairs = zip(documents, most, strict=True)
+    chunks = [made for document, room in pairs for made in chunk([document], coder.lengths, room, overlap)]
     if not chunks:
         raise DataError("The documents hold no sentence to index: check that they are text in a language with words.")
     texts = [titled(made) for made in chunks]
@@ -104,7 +111,8 @@ def save(index: Index, place: Path) -> None:
     import faiss
     import numpy as np
 
-    with writing(place, index.manifest) as folder:
+    manifest = dict(index.manifest)
+    with writing(place, manifest) as folder:
         with (folder / "chunks.jsonl").open("w", encoding="utf-8") as out:
             for made in index.chunks:
                 spans = [[sentence.start, sentence.end] for sentence in made.sentences]
@@ -114,6 +122,8 @@ def save(index: Index, place: Path) -> None:
         np.save(folder / "sentences.npy", index.sentence_vectors, allow_pickle=False)
         (folder / "frequency.json").write_text(json.dumps(index.frequency, ensure_ascii=False), encoding="utf-8")
         index.sparse.save(str(folder / "bm25"), show_progress=False)
+        written = sorted(file for file in folder.rglob("*") if file.is_file())
+        manifest["files"] = {file.relative_to(folder).as_posix(): _sha256(file) for file in written}
 
 
 def load(place: Path) -> Index:
@@ -122,29 +132,55 @@ def load(place: Path) -> Index:
     import faiss
     import numpy as np
 
-    manifest = read_manifest(place)
+    try:
+        manifest = read_manifest(place)
+    except ArtifactError as error:
+        raise IndexError_(str(error)) from error
     if manifest.get("kind") != "index" or manifest.get("version") != VERSION:
         raise IndexError_(f"{place.name} is not an index of version {VERSION}: build it again.")
+    _check_files(place, manifest)
     try:
         chunks = [_read_chunk(line) for line in (place / "chunks.jsonl").read_text(encoding="utf-8").splitlines()]
         dense = faiss.read_index(str(place / "dense.faiss"))
         vectors = np.load(place / "sentences.npy", mmap_mode="r", allow_pickle=False)
         frequency = json.loads((place / "frequency.json").read_text(encoding="utf-8"))
         sparse = bm25s.BM25.load(str(place / "bm25"), mmap=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
         raise IndexError_(f"The index {place.name} cannot be read ({error}): build it again.") from error
     first = [0]
     for made in chunks:
         first.append(first[-1] + len(made.sentences))
-    if dense.ntotal != len(chunks) or len(vectors) != first[-1] or _fingerprint(chunks, manifest["embedder"]) != manifest["fingerprint"]:
+    known = _fingerprint(chunks, str(manifest.get("embedder"))) == manifest.get("fingerprint")
+    coder = embedder(manifest["embedder"]) if known else None
+    shapes = (dense.ntotal, dense.d, vectors.shape)
+    if coder is None or shapes != (len(chunks), coder.size, (first[-1], coder.size)):
         raise IndexError_(f"The files of the index {place.name} do not belong together: build it again.")
-    return Index(chunks, dense, sparse, vectors, first, frequency, embedder(manifest["embedder"]), manifest)
+    return Index(chunks, dense, sparse, vectors, first, frequency, coder, manifest)
 
 
 def titled(made: Chunk) -> str:
     """What is embedded and searched for a chunk: its document's title in front, unless the chunk starts with it."""
     start = made.text.lstrip("# ").lower()
-    return made.text if not made.title or start.startswith(made.title.lower()) else f"{made.title}. {made.text}"
+    title = made.title[:TITLE_LETTERS]
+    return made.text if not title or start.startswith(title.lower()) else f"{title}. {made.text}"
+
+
+def _check_files(place: Path, manifest: dict[str, Any]) -> None:
+    expected = manifest.get("files")
+    if not isinstance(expected, dict) or not expected:
+        raise IndexError_(f"The manifest of the index {place.name} lists no files: build it again.")
+    for name, digest in expected.items():
+        try:
+            found = _sha256(place / name)
+        except OSError as error:
+            raise IndexError_(f"The index {place.name} lacks {name} ({error.strerror}): build it again.") from error
+        if found != digest:
+            raise IndexError_(f"{name} of the index {place.name} is not as it was written: build it again.")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _embed(coder: Embedder, texts: list[str], report: Report) -> Any:

@@ -6,7 +6,7 @@ Headings, list items and paragraphs end a sentence even without a full stop; fen
 import re
 from typing import NamedTuple
 
-_BREAK = re.compile(r"\n\s*\n|\n(?=\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|\||>|```))")
+_BREAK = re.compile(r"(?m:^ {0,3}#{1,6}[ \t][^\n]*\n)|\n\s*\n|\n(?=\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|\||>|```))")
 _WORD = re.compile(r"\w")
 
 

@@ -19,7 +19,9 @@ from engine.retrieval.compress import compress
 from engine.retrieval.index import Index
 from engine.retrieval.search import search_many
 
+VERSION = 1
 GROUNDED, WITHHELD, CLOSED = "grounded", "withheld", "closed-book"
+KINDS = (GROUNDED, WITHHELD, CLOSED)
 
 
 @dataclass(frozen=True)

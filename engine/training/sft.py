@@ -122,3 +122,19 @@ def _callback(report: Report) -> Any:
                     report(Metric(name, state.global_step, float(logs[name])))
 
     return Reporting()
+
+
+def usual_rate(parameters: float) -> float:
+    """A peak learning rate for LoRA SFT of a model of that many millions of parameters: small models take larger ones."""
+    return 5e-4 if parameters and parameters < 50 else 4e-4 if parameters and parameters < 500 else 2e-4
+
+
+def precision(name: str, device: str | None) -> Any:
+    """The number format of the frozen weights while training: float32 for tiny models, else what the device serves with."""
+    import torch
+
+    from engine import catalog
+    from engine.device import dtype, pick
+
+    parameters = catalog.lookup(name).parameters
+    return torch.float32 if 0 < parameters < 50 else dtype(pick(device), int(parameters * 1e6) or 1_000_000_000)
