@@ -1,4 +1,5 @@
-"""Folders of results that are whole or not there: written beside their place, `manifest.json` last, then renamed.
+"""Folders of results that are whole or not there: written beside their place,
+`manifest.json` last, then renamed.
 
 Knows nothing of what is inside. A manifest is a flat JSON object; `load` refuses a folder without one.
 """
@@ -22,10 +23,11 @@ LEFTOVER_SECONDS = 24 * 3600
 
 @contextmanager
 def writing(place: Path, manifest: dict[str, Any]) -> Iterator[Path]:
-    """A temporary folder beside `place` to write into; on leaving without an error it gets the manifest and becomes `place`.
+    """A temporary folder beside `place` to write into; on leaving without an error it gets the
+    manifest and becomes `place`.
 
-    `manifest` may be filled until then. A folder already at `place` is replaced. After an error nothing is left behind; what a
-    killed process leaves is never at `place`, and is swept away by a later writing of it.
+    `manifest` may be filled until then. A folder already at `place` is replaced. After an error nothing is
+    left behind; what a killed process leaves is never at `place`, and is swept away by a later writing of it.
     """
     work = None
     try:
@@ -43,8 +45,8 @@ def writing(place: Path, manifest: dict[str, Any]) -> Iterator[Path]:
         shutil.rmtree(_aside(place), ignore_errors=True)
     except OSError as error:
         raise ArtifactError(
-            f"{place.name} cannot be written under {place.parent} ({error.strerror or error}): make the folder writable, "
-            "or set BANTAM_HOME to one that is."
+            f"{place.name} cannot be written under {place.parent} ({error.strerror or error}): make the "
+            "folder writable, or set BANTAM_HOME to one that is."
         ) from error
     finally:
         if work is not None:
@@ -57,7 +59,9 @@ def read_manifest(place: Path) -> dict[str, Any]:
     try:
         found = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{place.name} has no readable {MANIFEST}: it is not whole. Delete it and make it again.") from error
+        raise ArtifactError(
+            f"{place.name} has no readable {MANIFEST}: it is not whole. Delete it and make it again."
+        ) from error
     if not isinstance(found, dict):
         raise ArtifactError(f"{place.name}/{MANIFEST} is not an object: delete the folder and make it again.")
     return found
@@ -74,7 +78,8 @@ def _aside(place: Path) -> Path:
 
 
 def _restore(place: Path) -> None:
-    """A writer killed between its two renames leaves the old artefact aside and nothing at `place`: put it back."""
+    """A writer killed between its two renames leaves the old artefact aside and nothing
+    at `place`: put it back."""
     if not place.exists() and (_aside(place) / MANIFEST).is_file():
         with suppress(OSError):  # another process did it first, or the folder is not ours to change
             _aside(place).rename(place)
@@ -91,5 +96,7 @@ def _sweep(place: Path) -> None:
 def write_json(file: Path, value: Any) -> None:
     """Write `value` as JSON so that the file is whole or as it was before."""
     temporary = file.with_name(f".{file.name}.part")
-    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.write_text(
+        json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+    )
     os.replace(temporary, file)

@@ -1,6 +1,7 @@
 """The models the lab knows by name: the embedded ones, and hub models of 0.5 to 4 billion parameters.
 
-A name that is not here may still be a hub id ("owner/name") or a local folder. Facts only: nothing is loaded or fetched.
+A name that is not here may still be a hub id ("owner/name") or a local folder. Facts only:
+nothing is loaded or fetched.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ PHI_LINEAR = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
 
 @dataclass(frozen=True)
 class Entry:
-    """One known model. `parameters` in millions; `context` in tokens; `source` is where the weights come from: "embedded"
-    (a folder here), "package" (a pinned Python package), "adapter" (an embedded adapter on `base`) or "hub" (`hub_id`).
-    `architecture` is transformers' model_type; `template` names the chat format the tokenizer carries."""
+    """One known model. `parameters` in millions; `context` in tokens; `source` is where the weights come
+    from: "embedded" (a folder here), "package" (a pinned Python package), "adapter" (an embedded adapter on
+    `base`) or "hub" (`hub_id`). `architecture` is transformers' model_type; `template` names the chat format
+    the tokenizer carries."""
 
     name: str
     parameters: float
@@ -52,7 +54,9 @@ _LLAMA, _GEMMA = "Llama 3.2 Community License", "Gemma Terms of Use"
 ENTRIES: tuple[Entry, ...] = (
     Entry(SMALL, 8.5, _APACHE, 2048, "plain", "llama", LLAMA_LINEAR, source="embedded"),
     Entry("smollm2-135m", 134.5, _APACHE, 8192, "chatml", "llama", LLAMA_LINEAR, source="package"),
-    Entry(LARGE, 139.4, _APACHE, 8192, "chatml", "llama", LLAMA_LINEAR, source="adapter", base="smollm2-135m"),
+    Entry(
+        LARGE, 139.4, _APACHE, 8192, "chatml", "llama", LLAMA_LINEAR, source="adapter", base="smollm2-135m"
+    ),
     Entry(READER, 22.6, _APACHE, 512, "none", "bert", (), source="embedded", kind="reader"),
     Entry(EMBEDDER, 22.7, _APACHE, 256, "none", "bert", (), source="package", kind="embedder"),
     _hub("Qwen/Qwen3-0.6B", 596, _APACHE, 40960, "chatml", "qwen3"),
@@ -68,18 +72,23 @@ ENTRIES: tuple[Entry, ...] = (
     _hub("HuggingFaceTB/SmolLM2-1.7B-Instruct", 1711, _APACHE, 8192, "chatml", "llama"),
     _hub("HuggingFaceTB/SmolLM3-3B", 3075, _APACHE, 65536, "chatml", "smollm3"),
 )
-_BY_NAME = {entry.name: entry for entry in ENTRIES} | {entry.hub_id.lower(): entry for entry in ENTRIES if entry.hub_id}
+_BY_NAME = {entry.name: entry for entry in ENTRIES} | {
+    entry.hub_id.lower(): entry for entry in ENTRIES if entry.hub_id
+}
 
 
 def lookup(name: str, kind: str = "causal") -> Entry:
-    """The entry for a known name or hub id, one made up for another hub id ("owner/name") or an existing local folder.
+    """The entry for a known name or hub id, one made up for another hub id ("owner/name") or an
+    existing local folder.
 
     Raises ModelError for anything else, and for a known model of another kind, naming what can be used.
     """
     entry = _BY_NAME.get(name.lower())
     if entry is not None:
         if entry.kind != kind:
-            raise ModelError(f"{name!r} is of the kind {entry.kind}, not {kind}: use one of {', '.join(names(kind))}.")
+            raise ModelError(
+                f"{name!r} is of the kind {entry.kind}, not {kind}: use one of {', '.join(names(kind))}."
+            )
         return entry
     if name and Path(name).is_dir():
         return Entry(name, 0, "unknown", 0, "its own", "its own", (), source="folder", kind=kind)
@@ -87,7 +96,8 @@ def lookup(name: str, kind: str = "causal") -> Entry:
     if owner and model and "/" not in model and not name.startswith((".", "~")):
         return Entry(name, 0, "unknown", 0, "its own", "its own", (), hub_id=name, kind=kind)
     raise ModelError(
-        f"There is no model {name!r}: use one of {', '.join(names(kind))}, a hub id (owner/name) or a model's folder."
+        f"There is no model {name!r}: use one of {', '.join(names(kind))}, a hub id (owner/name) or a "
+        "model's folder."
     )
 
 

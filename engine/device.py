@@ -44,8 +44,9 @@ def pick(wanted: str | None = None) -> Device:
 def dtype(device: Device, parameters: int) -> "torch.dtype":
     """The number format to load a model of that many parameters in.
 
-    CUDA: bfloat16 where the card computes it itself (a T4 only emulates it), else float16. MPS: float16 (bfloat16 is emulated
-    on M1 and M2). CPU: bfloat16 for models above 50 M where the processor multiplies it in hardware, else float32.
+    CUDA: bfloat16 where the card computes it itself (a T4 only emulates it), else float16. MPS: float16
+    (bfloat16 is emulated on M1 and M2). CPU: bfloat16 for models above 50 M where the processor multiplies it
+    in hardware, else float32.
     """
     import torch
 

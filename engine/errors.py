@@ -5,7 +5,8 @@ Everything that is not a LabError is a bug and should look like one.
 
 
 class LabError(Exception):
-    """Base of all errors meant for a person; screens and the command line print its message and nothing else."""
+    """Base of all errors meant for a person; screens and the command line print its
+    message and nothing else."""
 
 
 class ConfigError(LabError):

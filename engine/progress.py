@@ -10,7 +10,8 @@ from typing import TypeVar
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of a stage (for example 120 of 240 "chunks"); `note` is a short remark in plain words."""
+    """`done` of `total` units of a stage (for example 120 of 240 "chunks"); `note` is a short
+    remark in plain words."""
 
     stage: str
     done: int

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifact import writing
-from engine.evaluation.harness import ArmResult, run_arm
+from engine.evaluation.harness import ArmResult, Remembered, run_arm
 from engine.evaluation.report import sentences, table, write_report
 from engine.evaluation.scoring import Row, summarize
 from engine.inference.orchestrator import AnswerSpec, Parts
@@ -26,6 +26,7 @@ def evaluate(experiment: Experiment, arms: list[str]) -> dict[str, ArmResult]:
     console = experiment.console
     console.begin("answer")
     read = reader(device=experiment.device)
+    remembered = Remembered(read)
     results: dict[str, ArmResult] = {}
     for model in ("small", "adapter", "large"):
         mine = [arm for arm in arms if _model(arm) == model]
@@ -35,7 +36,7 @@ def evaluate(experiment: Experiment, arms: list[str]) -> dict[str, ArmResult]:
         parts = Parts(loaded, experiment.index, read)
         for arm in mine:
             result = run_arm(
-                parts, arm_spec(experiment, arm), experiment.dev, experiment.test, timed=experiment.spec.timed, report=console
+                parts, arm_spec(experiment, arm), experiment.dev, experiment.test, timed=experiment.spec.timed, remembered=remembered, report=console
             )
             results[arm] = result
             _keep(experiment, arm, result)

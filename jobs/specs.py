@@ -31,7 +31,7 @@ class QuickstartSpec(BaseModel):
     writer: str = Field(LARGE, description="the model that writes the training questions")
     arms: str = Field(",".join(FOUR), description=f"rows of the table, of {', '.join(ARMS)}; `...` stands for the usual four")
     target: int = Field(400, ge=20, le=100_000, description="training questions to keep before rewording")
-    write_seconds: int = Field(100, ge=5, le=36_000, description="longest time to write questions, in seconds")
+    write_seconds: int = Field(90, ge=5, le=36_000, description="longest time to write questions, in seconds")
     bullets: int = Field(6, ge=1, le=8, description="most bullets in a prompt")
     k: int = Field(3, ge=1, le=20, description="chunks retrieved for a question")
     r: int = Field(32, ge=1, le=512, description="rank of the adapter")

@@ -3,6 +3,8 @@
 It reads report.csv and shows it; it scores nothing and starts nothing.
 """
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from app import charts
@@ -10,6 +12,9 @@ from app.experiments import Experiment, experiments, home, read_rows
 from engine.errors import LabError
 from engine.evaluation import figures, report
 from engine.evaluation.scoring import Row
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 PLOT = {"displayModeBar": False}
 
@@ -62,7 +67,7 @@ def table(rows: list[Row]) -> None:
     st.caption(report.READING)
 
 
-def drawing(heading: str, key: str, figure: "charts.Figure | None", words: str, legend: str) -> None:
+def drawing(heading: str, key: str, figure: "Figure | None", words: str, legend: str) -> None:
     st.subheader(heading)
     if figure is None:
         st.text(words)

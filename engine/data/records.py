@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text with a name. `id` is unique in a corpus; `source` is where it came from (a path, or path#row)."""
+    """A text with a name. `id` is unique in a corpus; `source` is where it came from
+    (a path, or path#row)."""
 
     id: str
     title: str
@@ -20,8 +22,8 @@ class Document:
 class Question:
     """A question with its accepted short answers; none means that the corpus does not answer it.
 
-    `document` and `evidence` name where the answer stands (evidence is text found in that document), `kind` is free
-    ("when", "how many", "unanswerable" ...), `split` is "dev", "test" or "train".
+    `document` and `evidence` name where the answer stands (evidence is text found in that document), `kind`
+    is free ("when", "how many", "unanswerable" ...), `split` is "dev", "test" or "train".
     """
 
     id: str
@@ -40,7 +42,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file or row that could not be used: `row` counts from 1 (a line for line formats), 0 is the whole file."""
+    """A file or row that could not be used: `row` counts from 1 (a line for line
+    formats), 0 is the whole file."""
 
     file: str
     row: int
@@ -56,8 +59,9 @@ class Corpus:
     rejected: tuple[Rejected, ...] = field(default=())
 
 
-def fingerprint(records: Iterable[Document | Question | dict]) -> str:
-    """sha256 (first 16 hex digits) over the records in order; equal records give equal fingerprints on any machine."""
+def fingerprint(records: Iterable[Document | Question | dict[str, Any]]) -> str:
+    """sha256 (first 16 hex digits) over the records in order; equal records give equal
+    fingerprints on any machine."""
     digest = hashlib.sha256()
     for record in records:
         row = record if isinstance(record, dict) else asdict(record)

@@ -1,7 +1,7 @@
 """Choose spans of a sentence that could be short answers: dates, quantities, names, reasons, noun phrases.
 
-By rules over plain English text; no tagger, no model. What a rule proposes is checked later by writing a question and
-reading the answer back, so rules may be wrong, but should rarely miss what people ask for.
+By rules over plain English text; no tagger, no model. What a rule proposes is checked later by writing a
+question and reading the answer back, so rules may be wrong, but should rarely miss what people ask for.
 """
 
 import re
@@ -9,26 +9,52 @@ from typing import NamedTuple
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _FUNCTION = (
-    "a an the of in on at to for from by with and or but nor so yet is are was were be been being has have had do does did will "
-    "would can could may might must shall should that which who whom whose when where while because since until after before "
-    "than then as if it its they them their he him his she her this these those there not no more most less least into onto over "
-    "under about above below between through during without within against among across along around per both each every"
+    "a an the of in on at to for from by with and or but nor so yet is are was were be been being has have "
+    "had do does did will would can could may might must shall should that which who whom whose when where "
+    "while because since until after before than then as if it its they them their he him his she her this "
+    "these those there not no more most less least into onto over under about above below between through "
+    "during without within against among across along around per both each every"
 ).split()
 _STOP = rf"(?!(?:{'|'.join(_FUNCTION)})\b)"
 _SCALE = r"(?: (?:thousand|million|billion|trillion|hundred|dozen))?"
-_NUMBER_WORD = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundreds|thousands)"
+_NUMBER_WORD = (
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
+    r"hundreds|thousands)"
+)
 _COUNT = rf"(?:(?:\$|€|£)?\d[\d,]*(?:\.\d+)?(?:th|st|nd|rd)?%?|{_NUMBER_WORD})"
 _CAPITAL = r"[A-Z][\w’'.-]*[\w]"
-_NAME = rf"{_CAPITAL}(?:(?: (?:of|de|van|von|der|the|for|and)){{0,2}} {_CAPITAL}|(?: (?:[A-Z]\.|[IVX]+|\d{{1,4}})))*"
+_NAME = (
+    rf"{_CAPITAL}(?:(?: (?:of|de|van|von|der|the|for|and)){{0,2}} {_CAPITAL}"
+    rf"|(?: (?:[A-Z]\.|[IVX]+|\d{{1,4}})))*"
+)
 
 _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("when", re.compile(rf"\b(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}},)? \d{{4}}\b|\b{_MONTH} \d{{1,2}}, \d{{4}}\b|\b(?:1[0-9]|20)\d\d\b")),
-    ("quantity", re.compile(rf"\b{_COUNT}{_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}(?: (?:of|per|from) (?:the )?{_STOP}\w+)?")),
+    (
+        "when",
+        re.compile(
+            rf"\b(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}},)? \d{{4}}\b|\b{_MONTH} \d{{1,2}}, \d{{4}}\b"
+            r"|\b(?:1[0-9]|20)\d\d\b"
+        ),
+    ),
+    (
+        "quantity",
+        re.compile(
+            rf"\b{_COUNT}{_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}(?: (?:of|per|from) (?:the )?{_STOP}\w+)?"
+        ),
+    ),
     ("why", re.compile(r"\b(?:because|so that|in order to|due to)(?: of)? (?P<span>[^,;:.]{8,90})")),
     ("name", re.compile(rf"\b{_NAME}")),
-    ("phrase", re.compile(rf"\b(?:(?:the|an?|its|their|his|her) )?{_STOP}[a-z][\w-]+(?: {_STOP}[\w-]+){{0,3}}(?: of (?:the )?{_STOP}[\w-]+(?: {_STOP}[\w-]+)?)?")),
+    (
+        "phrase",
+        re.compile(
+            rf"\b(?:(?:the|an?|its|their|his|her) )?{_STOP}[a-z][\w-]+(?: {_STOP}[\w-]+){{0,3}}"
+            rf"(?: of (?:the )?{_STOP}[\w-]+(?: {_STOP}[\w-]+)?)?"
+        ),
+    ),
 )
-_VERBISH = re.compile(r"^(?:\w+(?:ed|ing|ly)|became|made|found|took|gave|went|began|kept|held|led|lies|lay|uses|turns?)\b")
+_VERBISH = re.compile(
+    r"^(?:\w+(?:ed|ing|ly)|became|made|found|took|gave|went|began|kept|held|led|lies|lay|uses|turns?)\b"
+)
 
 
 class Span(NamedTuple):
@@ -41,7 +67,8 @@ class Span(NamedTuple):
 
 
 def spans(sentence: str) -> list[Span]:
-    """The candidate answers in `sentence`, in the order of the rules, none inside another of an earlier rule."""
+    """The candidate answers in `sentence`, in the order of the rules, none inside
+    another of an earlier rule."""
     taken: list[tuple[int, int]] = []
     found = []
     for kind, rule in _RULES:

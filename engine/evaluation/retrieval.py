@@ -1,4 +1,5 @@
-"""Measure retrieval and compression on questions whose paragraph is known: nDCG@10, recall, MRR, bullets kept, tokens saved."""
+"""Measure retrieval and compression on questions whose paragraph is known: nDCG@10, recall, MRR,
+bullets kept, tokens saved."""
 
 import math
 import time
@@ -19,9 +20,10 @@ K = 3
 
 @dataclass(frozen=True)
 class RetrievalResult:
-    """Shares 0..1. Ranks are of documents, each by its best chunk. bullets_kept_n: of the questions whose answer stands in the top 3
-    chunks, the share whose answer still stands in n bullets; token_reduction_n: tokens that n bullets save against those chunks, by the
-    embedder's tokenizer. `seconds` covers indexing and searching."""
+    """Shares 0..1. Ranks are of documents, each by its best chunk. bullets_kept_n: of the questions whose
+    answer stands in the top 3 chunks, the share whose answer still stands in n bullets;
+    token_reduction_n: tokens that n bullets save against those chunks, by the embedder's tokenizer.
+    `seconds` covers indexing and searching."""
 
     questions: int
     documents: int
@@ -37,11 +39,17 @@ class RetrievalResult:
     seconds: float
 
 
-def measure(documents: Sequence[Document], questions: Sequence[Question], report: Report = silent) -> RetrievalResult:
-    """Index `documents`, ask every answerable question that names its document, and measure. Raises DataError if there is none."""
+def measure(
+    documents: Sequence[Document], questions: Sequence[Question], report: Report = silent
+) -> RetrievalResult:
+    """Index `documents`, ask every answerable question that names its document, and measure. Raises
+    DataError if there is none."""
     asked = [question for question in questions if question.answerable and question.document]
     if not asked:
-        raise DataError("No question names the paragraph or document that answers it: retrieval can't be measured without that.")
+        raise DataError(
+            "No question names the paragraph or document that answers it: retrieval can't be measured "
+            "without that."
+        )
     begun = time.monotonic()
     index = build(documents, report=report)
     ranks: list[int] = []
@@ -91,4 +99,3 @@ def _recall(ranks: Sequence[int], depth: int) -> float:
 def _holds(text: str, question: Question) -> bool:
     padded = f" {normalize(text)} "
     return any(f" {gold} " in padded for gold in map(normalize, question.answers) if gold)
-

@@ -1,7 +1,8 @@
-"""Choose tau, the least verifier score that is answered, on the dev split. Knows no model; takes scores and gains.
+"""Choose tau, the least verifier score that is answered, on the dev split. Knows no model;
+takes scores and gains.
 
-The dial: of all thresholds, the one under which dev questions fare best on average, where the questions without an answer
-together weigh as much as `weight` of those with one.
+The dial: of all thresholds, the one under which dev questions fare best on average, where the questions
+without an answer together weigh as much as `weight` of those with one.
 """
 
 from collections.abc import Sequence
@@ -9,20 +10,19 @@ from typing import NamedTuple
 
 
 class Threshold(NamedTuple):
-    """`tau`, and what it does on the questions it was chosen on: mean F1 over the answerable ones (a refusal counts 0) and share
-    of the others refused, both 0..1; `refused` is None where there were none."""
+    """`tau`, and what it does on the questions it was chosen on: mean F1 over the answerable ones (a refusal
+    counts 0) and share of the others refused, both 0..1; `refused` is None where there were none."""
 
     tau: float
     f1: float
     refused: float | None
 
 
-def choose(scores: Sequence[float], f1: Sequence[float | None], weight: float = 0.5) -> Threshold:
-    """The best threshold for questions with verifier `scores` (0..1; -1 for one that was refused anyway) and `f1` (None where
-    there is nothing to answer).
-
-    Best is the largest (1 - weight) * F1 + weight * refused; the lowest tau wins a tie. Without unanswerable questions, or without
-    any question, tau is 0: everything is answered, since nothing was seen that shows when to refuse.
+def choose(scores: Sequence[float], f1: Sequence[float | None], refuse: float = 0.65) -> Threshold:
+    """The threshold for questions with verifier `scores` (0..1; -1 for one that was refused anyway) and `f1` (None where there is
+    nothing to answer): of those that refuse at least the share `refuse` of the questions without an answer, the one with the
+    highest F1; the lowest tau wins a tie. Without questions of both sorts tau is 0: everything is answered, since nothing was seen
+    that shows when to refuse.
     """
     answerable = [(score, value) for score, value in zip(scores, f1, strict=True) if value is not None]
     others = [score for score, value in zip(scores, f1, strict=True) if value is None]
@@ -30,10 +30,13 @@ def choose(scores: Sequence[float], f1: Sequence[float | None], weight: float = 
         return _at(0.0, answerable, others)
     candidates = sorted({0.0, *(min(1.0, score + 1e-6) for score in scores if score >= 0)})
     tried = [_at(tau, answerable, others) for tau in candidates]
-    return max(tried, key=lambda one: ((1 - weight) * one.f1 + weight * (one.refused or 0.0), -one.tau))
+    strict = [one for one in tried if (one.refused or 0.0) >= refuse]
+    return max(strict or tried[-1:], key=lambda one: (one.f1, -one.tau))
 
 
 def _at(tau: float, answerable: list[tuple[float, float]], others: list[float]) -> Threshold:
-    gained = sum(value for score, value in answerable if score >= tau) / len(answerable) if answerable else 0.0
+    gained = (
+        sum(value for score, value in answerable if score >= tau) / len(answerable) if answerable else 0.0
+    )
     refused = sum(score < tau for score in others) / len(others) if others else None
     return Threshold(tau, gained, refused)

@@ -1,4 +1,5 @@
-"""Greedy decoding of a batch of prompts, with the log-probability of every token and the probability of refusal.
+"""Greedy decoding of a batch of prompts, with the log-probability of every token and the
+probability of refusal.
 
 Left-padded batches over one key-value cache. Knows tokens only: no prompts, no questions.
 """
@@ -13,8 +14,8 @@ from engine.progress import Progress, Report, silent
 
 
 class Decoded(NamedTuple):
-    """`text` and `ids` of one answer without its end token; `logprobs` (natural) of each id and of the end token, if any;
-    `refusal` is the probability of the refusal's first token where the answer starts."""
+    """`text` and `ids` of one answer without its end token; `logprobs` (natural) of each id and of the end
+    token, if any; `refusal` is the probability of the refusal's first token where the answer starts."""
 
     text: str
     ids: list[int]
@@ -29,33 +30,45 @@ def decode(
     max_new_tokens: int = 32,
     refusal_token: int | None = None,
     ban_refusal: bool = False,
-    batch_tokens: int = 8192,
+    batch_tokens: int = 0,
     stage: str = "answer",
     report: Report = silent,
 ) -> list[Decoded]:
     """Answer every prompt (token ids) greedily; results are in the order of `prompts`.
 
-    `refusal_token` is watched at the first answer token; with `ban_refusal` it can't be chosen there. Prompts are sorted by
-    length and cut into batches of at most `batch_tokens` padded tokens. A prompt that does not fit the model's window raises
-    ConfigError: it is never cut silently.
+    `refusal_token` is watched at the first answer token; with `ban_refusal` it can't be chosen there. Prompts
+    are sorted by length and cut into batches of at most `batch_tokens` padded tokens. A prompt that does not
+    fit the model's window raises ConfigError: it is never cut silently.
     """
     longest = max((len(prompt) for prompt in prompts), default=0)
     if longest + max_new_tokens > loaded.context:
         raise ConfigError(
-            f"A prompt of {longest} tokens and {max_new_tokens} for the answer do not fit {loaded.name}'s window of "
-            f"{loaded.context} tokens: use fewer or shorter chunks or bullets."
+            f"A prompt of {longest} tokens and {max_new_tokens} for the answer do not fit {loaded.name}'s "
+            f"window of {loaded.context} tokens: use fewer or shorter chunks or bullets."
         )
+    budget = batch_tokens or usual_batch(loaded)
     results: dict[int, Decoded] = {}
     report(Progress(stage, 0, len(prompts), "answers"))
-    for batch in batches([len(prompt) for prompt in prompts], batch_tokens):
-        decoded = _decode_batch(loaded, [prompts[i] for i in batch], max_new_tokens, refusal_token, ban_refusal)
+    for batch in batches([len(prompt) for prompt in prompts], budget):
+        decoded = _decode_batch(
+            loaded, [prompts[i] for i in batch], max_new_tokens, refusal_token, ban_refusal
+        )
         results.update(zip(batch, decoded, strict=True))
         report(Progress(stage, len(results), len(prompts), "answers"))
     return [results[i] for i in range(len(prompts))]
 
 
+def usual_batch(loaded: Loaded) -> int:
+    """Padded tokens that are computed at once: what keeps a GPU busy, and on a CPU what keeps
+    the whole run under 3 GB."""
+    if loaded.device.kind == "cuda":
+        return 32_768
+    return 8_192 if 0 < loaded.entry.parameters < 50 else 1_024
+
+
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Positions, longest first, in groups whose size times its longest length stays within `budget` (one at least)."""
+    """Positions, longest first, in groups whose size times its longest length stays within
+    `budget` (one at least)."""
     group: list[int] = []
     for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if group and (len(group) + 1) * lengths[group[0]] > budget:
@@ -87,9 +100,18 @@ def _decode_batch(
     refusal = torch.zeros(count)
     with torch.inference_mode():
         for step in range(max_new_tokens):
-            logits = model(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-            ).logits[:, -1].float()
+            logits = (
+                model(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    position_ids=positions,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+                .logits[:, -1]
+                .float()
+            )
             if step == 0 and refusal_token is not None:
                 refusal = torch.softmax(logits, -1)[:, refusal_token].cpu()
                 if ban:
@@ -103,7 +125,9 @@ def _decode_batch(
                 break
             ids, positions = best[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, mask.new_ones(count, 1)], -1)
-    return _collect(loaded, last, torch.stack(chosen, 1).tolist(), torch.stack(scores, 1).tolist(), refusal.tolist())
+    return _collect(
+        loaded, last, torch.stack(chosen, 1).tolist(), torch.stack(scores, 1).tolist(), refusal.tolist()
+    )
 
 
 def _collect(
@@ -119,7 +143,10 @@ def _collect(
 
 
 def end_tokens(loaded: Loaded) -> list[int]:
-    """The ids that end an answer: the generation config's, the tokenizer's end of text, and the template's end of a turn."""
+    """The ids that end an answer: the generation config's, the tokenizer's end of text, and the
+    template's end of a turn."""
     configured = loaded.model.generation_config.eos_token_id
     ids = configured if isinstance(configured, list) else [configured]
-    return sorted({i for i in [*ids, loaded.tokenizer.eos_token_id, turn_end(loaded.tokenizer)] if i is not None})
+    return sorted(
+        {i for i in [*ids, loaded.tokenizer.eos_token_id, turn_end(loaded.tokenizer)] if i is not None}
+    )

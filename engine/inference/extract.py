@@ -1,6 +1,8 @@
-"""The extractive reader: where in some texts a question's answer stands, and how likely it is that it does not.
+"""The extractive reader: where in some texts a question's answer stands, and how likely
+it is that it does not.
 
-Any AutoModelForQuestionAnswering that answers "nothing" at its first token (SQuAD v2's way). Knows no bullets and no citations.
+Any AutoModelForQuestionAnswering that answers "nothing" at its first token (SQuAD v2's way). Knows no
+bullets and no citations.
 """
 
 from collections.abc import Sequence
@@ -19,8 +21,9 @@ MAX_SPAN = 30
 
 
 class Found(NamedTuple):
-    """The best span: context[start:end] == text, `probability` of it and `none`, that of "no answer", both 0..1 and from one
-    softmax over all spans and "no answer"; `starts` is the probability that the answer starts at a character offset."""
+    """The best span: context[start:end] == text, `probability` of it and `none`, that of "no answer", both
+    0..1 and from one softmax over all spans and "no answer"; `starts` is the probability that the answer
+    starts at a character offset."""
 
     text: str
     start: int
@@ -44,9 +47,16 @@ class Reader:
     device: str
     window: int
 
-    def read(self, questions: Sequence[str], contexts: Sequence[str], *, stage: str = "read", report: Report = silent) -> list[Found]:
-        """The best span of each context for its question, in order. A context beyond the window is cut at it, a question at
-        half of it; special tokens in either are read as text."""
+    def read(
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str],
+        *,
+        stage: str = "read",
+        report: Report = silent,
+    ) -> list[Found]:
+        """The best span of each context for its question, in order. A context beyond the window is cut at it,
+        a question at half of it; special tokens in either are read as text."""
         if not questions:
             return []
         encoded = self.tokenizer(
@@ -74,7 +84,9 @@ class Reader:
     def _read_batch(self, encoded: Any, contexts: Sequence[str], batch: list[int]) -> list[Found]:
         import torch
 
-        rows = {key: [encoded[key][i] for i in batch] for key in ("input_ids", "attention_mask", "token_type_ids")}
+        rows = {
+            key: [encoded[key][i] for i in batch] for key in ("input_ids", "attention_mask", "token_type_ids")
+        }
         padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
         with torch.inference_mode():
             out = self.model(**padded)
@@ -82,7 +94,11 @@ class Reader:
         found = []
         for row, position in enumerate(batch):
             second = torch.tensor([part == 1 for part in encoded.sequence_ids(position)])
-            found.append(_best(begin[row], finish[row], second, encoded["offset_mapping"][position], contexts[position]))
+            found.append(
+                _best(
+                    begin[row], finish[row], second, encoded["offset_mapping"][position], contexts[position]
+                )
+            )
         return found
 
 
@@ -91,7 +107,9 @@ def _best(begin: Any, finish: Any, allowed: Any, offsets: list[tuple[int, int]],
 
     size = len(allowed)
     scores = begin[:size, None] + finish[None, :size]
-    fits = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(MAX_SPAN - 1)
+    fits = torch.ones(size, size, dtype=torch.bool).triu() & torch.ones(size, size, dtype=torch.bool).tril(
+        MAX_SPAN - 1
+    )
     scores = scores.masked_fill(~(fits & allowed[:, None] & allowed[None, :]), -torch.inf)
     nothing = begin[0] + finish[0]
     total = torch.logsumexp(torch.cat([scores.flatten(), nothing[None]]), 0)
@@ -109,7 +127,8 @@ def _best(begin: Any, finish: Any, allowed: Any, offsets: list[tuple[int, int]],
 
 @lru_cache(maxsize=2)
 def reader(name: str = catalog.READER, device: str | None = None) -> Reader:
-    """Load a reader once per process: a catalog name, a hub id or a folder. Raises ModelError if it can't be had."""
+    """Load a reader once per process: a catalog name, a hub id or a folder. Raises
+    ModelError if it can't be had."""
     import torch
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
@@ -122,6 +141,9 @@ def reader(name: str = catalog.READER, device: str | None = None) -> Reader:
         )
     except weights.unreadable() as error:
         raise ModelError(
-            f"The reader {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it again."
+            f"The reader {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it "
+            "again."
         ) from error
-    return Reader(name, model.to(where.kind).eval(), tokenizer, where.kind, int(model.config.max_position_embeddings))
+    return Reader(
+        name, model.to(where.kind).eval(), tokenizer, where.kind, int(model.config.max_position_embeddings)
+    )

@@ -1,4 +1,5 @@
-"""Load a causal language model with its tokenizer, and adapters onto it. Device and number format come from engine.device.
+"""Load a causal language model with its tokenizer, and adapters onto it. Device and number format
+come from engine.device.
 
 Safetensors only, no remote code. Knows nothing of prompts or questions.
 """
@@ -49,9 +50,9 @@ def load(
 ) -> Loaded:
     """Load `name` (see catalog.lookup), with the LoRA adapter in the folder `adapter` if given.
 
-    `merge` folds adapters into the weights (float32 sum, then the serving format), which serves fastest; without it the
-    result is a PeftModel. `precision` overrides the number format (a torch.dtype). Raises ModelError when the model does not
-    exist, can't be fetched, is not safetensors, or does not fit in memory.
+    `merge` folds adapters into the weights (float32 sum, then the serving format), which serves fastest;
+    without it the result is a PeftModel. `precision` overrides the number format (a torch.dtype). Raises
+    ModelError when the model does not exist, can't be fetched, is not safetensors, or does not fit in memory.
     """
     entry = catalog.lookup(name)
     base = catalog.lookup(entry.base) if entry.source == "adapter" else entry
@@ -59,7 +60,11 @@ def load(
     place = weights.folder(base, report)
     config, parameters = _config(name, place)
     number = precision or dtype(where, parameters)
-    adapters = [path for path in (weights.adapter_folder(entry) if entry.source == "adapter" else None, adapter) if path]
+    adapters = [
+        path
+        for path in (weights.adapter_folder(entry) if entry.source == "adapter" else None, adapter)
+        if path
+    ]
     _check_fit(name, parameters, 4 if adapters and merge else number.itemsize, where)
     model, tokenizer = _fetch(name, place, config, number if not (adapters and merge) else _float32())
     for path in adapters:
@@ -74,13 +79,15 @@ def load(
 
 
 def attach(model: Any, folder: Path) -> Any:
-    """The LoRA adapter in `folder` on `model`, as a PeftModel. Raises ModelError when it is missing, pickled or made for
-    another architecture."""
+    """The LoRA adapter in `folder` on `model`, as a PeftModel. Raises ModelError when it is missing, pickled
+    or made for another architecture."""
     from peft import PeftModel
 
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / file).is_file():
-            raise ModelError(f"The adapter folder {folder.name} has no {file}: train it again, or choose another adapter.")
+            raise ModelError(
+                f"The adapter folder {folder.name} has no {file}: train it again, or choose another adapter."
+            )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of missing keys: _check_adapter makes an error of them
@@ -88,8 +95,8 @@ def attach(model: Any, folder: Path) -> Any:
         _check_adapter(attached, folder / "adapter_model.safetensors")
     except weights.unreadable() as error:
         raise ModelError(
-            f"The adapter {folder.name} (made for {_adapter_base(folder)}) does not fit this model: {weights.first_line(error)} "
-            "Load it on the model it was made for, or train one for this model."
+            f"The adapter {folder.name} (made for {_adapter_base(folder)}) does not fit this model: "
+            f"{weights.first_line(error)} Load it on the model it was made for, or train one for this model."
         ) from error
     return attached
 
@@ -101,14 +108,20 @@ def _check_adapter(attached: Any, file: Path) -> None:
 
     with safe_open(file, "pt") as opened:
         there = {key for key in opened.keys() if ".lora_" in key}  # noqa: SIM118  (not a dict)
-    wanted = {key for key in get_peft_model_state_dict(attached, save_embedding_layers=False) if ".lora_" in key}
+    wanted = {
+        key for key in get_peft_model_state_dict(attached, save_embedding_layers=False) if ".lora_" in key
+    }
     if there != wanted:
-        raise ValueError(f"It has {len(there)} LoRA matrices where this model takes {len(wanted)}, not the same ones.")
+        raise ValueError(
+            f"It has {len(there)} LoRA matrices where this model takes {len(wanted)}, not the same ones."
+        )
 
 
 def _adapter_base(folder: Path) -> str:
     try:
-        base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get("base_model_name_or_path")
+        base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8")).get(
+            "base_model_name_or_path"
+        )
     except (OSError, ValueError, AttributeError):
         base = None
     return str(base or "an unknown model")
@@ -161,14 +174,15 @@ def _check_fit(name: str, parameters: int, width: int, where: Device) -> None:
     need = int(parameters * width * 1.2)
     if need > where.memory:
         raise ModelError(
-            f"{name!r} needs about {need / 1e9:.1f} GB to load and {where.memory / 1e9:.1f} GB are free on {where.label}: "
-            "choose a smaller model, or free memory."
+            f"{name!r} needs about {need / 1e9:.1f} GB to load and {where.memory / 1e9:.1f} GB are free on "
+            f"{where.label}: choose a smaller model, or free memory."
         )
 
 
 def _cannot_load(name: str, place: str, error: Exception) -> str:
     where = f"The model {name!r}" if Path(place).is_dir() else f"The model {name!r} from the hub"
     return (
-        f"{where} cannot be loaded: {weights.first_line(error)} It needs config.json of a causal language model, its tokenizer and "
-        "whole .safetensors weights: save or fetch it again, or choose another model."
+        f"{where} cannot be loaded: {weights.first_line(error)} It needs config.json of a causal language "
+        "model, its tokenizer and whole .safetensors weights: save or fetch it again, or choose another "
+        "model."
     )

@@ -1,19 +1,19 @@
 """The one path from a question to its answer: retrieve, compress, prompt, draft, look again, verify, decide.
 
-`answer` takes one question and yields an event a stage, timed; `answer_many` runs the same stages over many questions in batches
-and returns their traces. Knows no scores, no database and no screen.
+`answer` takes one question and yields an event a stage, timed; `answer_many` runs the same stages over many
+questions in batches and returns their traces. Knows no scores, no database and no screen.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import ConfigError
 from engine.inference.decode import Decoded, decode
-from engine.inference.extract import Found, Reader
+from engine.inference.extract import Found
 from engine.inference.model import Loaded
 from engine.inference.prompt import REFUSAL, answer_messages, parse, prompt_ids, refusal_token
 from engine.inference.trace import Answer, Bullet, Trace, Verdict
@@ -33,10 +33,24 @@ class AnswerSpec(BaseModel):
     compress: bool = Field(True, description="compress the found chunks to bullets, or give them whole")
     k: int = Field(3, ge=1, le=50, description="chunks retrieved")
     bullets: int = Field(6, ge=1, le=8, description="most bullets in a prompt")
-    dense_weight: float = Field(0.7, ge=0, le=1, description="share of the dense score in the fused one, the rest is BM25's")
-    look_again: bool = Field(True, description="also ask over each bullet alone and keep the answer the reader bears out best")
-    tau: float | None = Field(None, ge=0, le=1, description="least verifier score that is answered; unset: the model decides")
+    dense_weight: float = Field(
+        0.7, ge=0, le=1, description="share of the dense score in the fused one, the rest is BM25's"
+    )
+    look_again: bool = Field(
+        True, description="also ask over each bullet alone and keep the answer the reader bears out best"
+    )
+    tau: float | None = Field(
+        None, ge=0, le=1, description="least verifier score that is answered; unset: the model decides"
+    )
     max_new_tokens: int = Field(32, ge=1, le=1024, description="longest answer in tokens")
+
+
+class Reads(Protocol):
+    """What the verifier asks of a reader."""
+
+    def read(self, questions: Sequence[str], contexts: Sequence[str], *, report: Report = silent) -> list[Found]:
+        """The best span of each context for its question."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Parts:
 
     loaded: Loaded
     index: Index | None = None
-    reader: Reader | None = None
+    reader: Reads | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,8 @@ class _Case:
 
 
 def answer(parts: Parts, question: str, spec: AnswerSpec) -> Iterator[Event]:
-    """Answer one question, yielding an event after each stage; the last is Answered. Times are wall-clock milliseconds."""
+    """Answer one question, yielding an event after each stage; the last is Answered. Times are
+    wall-clock milliseconds."""
     case = _Case(question)
     ms: dict[str, float] = {}
     for name, stage in _stages(spec):
@@ -131,8 +146,11 @@ def answer(parts: Parts, question: str, spec: AnswerSpec) -> Iterator[Event]:
     yield Answered(_trace(case, ms, timed=True))
 
 
-def answer_many(parts: Parts, questions: Sequence[str], spec: AnswerSpec, report: Report = silent) -> list[Trace]:
-    """Answer many questions in batches, in order; the traces carry no times, because nobody waits for one of them."""
+def answer_many(
+    parts: Parts, questions: Sequence[str], spec: AnswerSpec, report: Report = silent
+) -> list[Trace]:
+    """Answer many questions in batches, in order; the traces carry no times, because nobody
+    waits for one of them."""
     cases = [_Case(question) for question in questions]
     for _, stage in _stages(spec):
         stage(parts, cases, spec, report)
@@ -151,8 +169,12 @@ Stage = Callable[[Parts, list[_Case], AnswerSpec, Report], None]
 
 
 def _stages(spec: AnswerSpec) -> list[tuple[str, Stage]]:
-    evidence: list[tuple[str, Stage]] = [("retrieve", _retrieve), ("compress", _compress)] if spec.evidence else []
-    again: list[tuple[str, Stage]] = [("look again", _look_again)] if spec.evidence and spec.look_again else []
+    evidence: list[tuple[str, Stage]] = (
+        [("retrieve", _retrieve), ("compress", _compress)] if spec.evidence else []
+    )
+    again: list[tuple[str, Stage]] = (
+        [("look again", _look_again)] if spec.evidence and spec.look_again else []
+    )
     return [*evidence, ("prompt", _prompt), ("draft", _draft), ("read", _read), *again, ("verify", _verify)]
 
 
@@ -178,7 +200,12 @@ def _prompt(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) 
     for case in cases:
         case.prompt = _asked(parts, case.question, [bullet.text for bullet in case.bullets])
         if spec.evidence:
-            lengths = [len(ids) for ids in _counted(tokenizer, [b.text for b in case.bullets] + [h.chunk.text for h in case.hits])]
+            lengths = [
+                len(ids)
+                for ids in _counted(
+                    tokenizer, [b.text for b in case.bullets] + [h.chunk.text for h in case.hits]
+                )
+            ]
             case.evidence_tokens = sum(lengths[: len(case.bullets)])
             case.full_tokens = sum(lengths[len(case.bullets) :])
 
@@ -187,7 +214,9 @@ def _draft(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) -
     waiting = [case for case in cases if case.bullets or not spec.evidence]
     for case in cases:
         case.answer = Answer(REFUSAL, "", True)
-    for case, decoded in zip(waiting, _decode(parts, [case.prompt for case in waiting], spec, report), strict=True):
+    for case, decoded in zip(
+        waiting, _decode(parts, [case.prompt for case in waiting], spec, report), strict=True
+    ):
         case.answer = _parsed(decoded, len(case.bullets))
         case.said = len(decoded.ids)
 
@@ -196,21 +225,32 @@ def _read(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) ->
     asked = [case for case in cases if case.bullets] if parts.reader else []
     if parts.reader and asked:
         texts = [" ".join(bullet.text for bullet in case.bullets) for case in asked]
-        for case, found in zip(asked, parts.reader.read([case.question for case in asked], texts, report=report), strict=True):
+        for case, found in zip(
+            asked, parts.reader.read([case.question for case in asked], texts, report=report), strict=True
+        ):
             case.found = found
 
 
 def _look_again(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) -> None:
-    """Ask over single bullets where the reader does not bear out the draft, and keep the answer it bears out best."""
-    chosen = [(case, _likeliest(case)) for case in cases if case.found and len(case.bullets) > 1 and not _agreed(case)]
+    """Ask over single bullets where the reader does not bear out the draft, and keep the
+    answer it bears out best."""
+    chosen = [
+        (case, _likeliest(case))
+        for case in cases
+        if case.found and len(case.bullets) > 1 and not _agreed(case)
+    ]
     prompts = [_asked(parts, case.question, [bullet.text]) for case, bullet in chosen]
-    for (case, bullet), prompt, decoded in zip(chosen, prompts, _decode(parts, prompts, spec, report, ban=True), strict=True):
+    for (case, bullet), prompt, decoded in zip(
+        chosen, prompts, _decode(parts, prompts, spec, report, ban=True), strict=True
+    ):
         case.looked += len(prompt)
         case.said += len(decoded.ids)
         again = _parsed(decoded, 1)
         if again.refused or case.answer is None or case.found is None:
             continue
-        if case.answer.refused or overlap(again.text, case.found.text) >= overlap(case.answer.text, case.found.text):
+        if case.answer.refused or overlap(again.text, case.found.text) >= overlap(
+            case.answer.text, case.found.text
+        ):
             case.answer, case.again = replace(again, citations=(bullet.number,)), True
 
 
@@ -248,7 +288,11 @@ def _parsed(decoded: Decoded, bullets: int) -> Answer:
 
 
 def _agreed(case: _Case) -> bool:
-    return case.answer is not None and case.found is not None and overlap(case.answer.text, case.found.text) > 0.5
+    return (
+        case.answer is not None
+        and case.found is not None
+        and overlap(case.answer.text, case.found.text) > 0.5
+    )
 
 
 def _likeliest(case: _Case) -> Bullet:
@@ -261,7 +305,9 @@ def _likeliest(case: _Case) -> Bullet:
 
 
 def _whole(number: int, hit: Hit) -> Bullet:
-    return Bullet(number, hit.chunk.text, hit.chunk.document, hit.position, hit.chunk.start, hit.chunk.end, hit.fused)
+    return Bullet(
+        number, hit.chunk.text, hit.chunk.document, hit.position, hit.chunk.start, hit.chunk.end, hit.fused
+    )
 
 
 def _index(parts: Parts) -> Index:

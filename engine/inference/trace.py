@@ -1,12 +1,14 @@
-"""What is known about one answered question: bullets, answer, verdict, tokens, milliseconds. Data only; it computes nothing."""
+"""What is known about one answered question: bullets, answer, verdict, tokens, milliseconds. Data
+only; it computes nothing."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Bullet:
-    """One sentence of evidence. `number` is what the answer cites ([number], from 1); start and end are character offsets
-    in the document; `chunk` is the chunk's position in the index; `score` is the compressor's."""
+    """One sentence of evidence. `number` is what the answer cites ([number], from 1); start and
+    end are character offsets in the document; `chunk` is the chunk's position in the index;
+    `score` is the compressor's."""
 
     number: int
     text: str
@@ -19,8 +21,8 @@ class Bullet:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said, taken apart. `text` is without citations, `raw` is as decoded; `citations` are bullet numbers
-    that exist in the prompt; `refusal` is P(refusal) at the first answer token, 0..1."""
+    """What the model said, taken apart. `text` is without citations, `raw` is as decoded; `citations` are
+    bullet numbers that exist in the prompt; `refusal` is P(refusal) at the first answer token, 0..1."""
 
     text: str
     raw: str
@@ -32,8 +34,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verifier's word on one answer. `score` is its belief 0..1 that the answer is supported (uncalibrated unless said),
-    `parts` the features it was made of, `reason` one plain sentence."""
+    """The verifier's word on one answer. `score` is its belief 0..1 that the answer is supported
+    (uncalibrated unless said), `parts` the features it was made of, `reason` one plain sentence."""
 
     supported: bool
     score: float
@@ -43,9 +45,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Trace:
-    """One question's way through one arm. Tokens are counted by the answering model's own tokenizer: `prompt_tokens` is
-    the whole prompt, `evidence_tokens` its evidence, `full_tokens` what the uncompressed top-k chunks would have taken
-    (0 where there is no retrieval). `ms` is milliseconds by stage, measured alone only when `timed`."""
+    """One question's way through one arm. Tokens are counted by the answering model's own tokenizer:
+    `prompt_tokens` is the whole prompt, `evidence_tokens` its evidence, `full_tokens` what the uncompressed
+    top-k chunks would have taken (0 where there is no retrieval). `ms` is milliseconds by stage, measured
+    alone only when `timed`."""
 
     question: str
     answer: Answer

@@ -1,4 +1,5 @@
-"""Weigh an answer against its evidence: what the cited bullet covers, what the reader says, how sure the model was.
+"""Weigh an answer against its evidence: what the cited bullet covers, what the reader says,
+how sure the model was.
 
 A first verifier: fixed weights, not calibrated, and it says so. Knows nothing of how the answer came about.
 """
@@ -12,7 +13,7 @@ from engine.inference.extract import Found
 from engine.inference.trace import Answer, Bullet, Verdict
 from engine.retrieval.words import words
 
-WEIGHTS = {"agreement": 0.35, "answerable": 0.35, "willing": 0.2, "certain": 0.1}
+WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05}
 COVERED = 0.5
 _NUMBER = re.compile(r"\d[\d,.]*")
 _NAME = re.compile(r"\b[A-Z][\w’'-]+")
@@ -21,10 +22,11 @@ _NAME = re.compile(r"\b[A-Z][\w’'-]+")
 def verify(answer: Answer, bullets: Sequence[Bullet], found: Found | None, tau: float) -> Verdict:
     """The verdict on one answer.
 
-    `parts`, each 0..1: coverage (share of the answer's words in the cited bullets), numbers and names (all of the answer's stand
-    there: 1, else 0), agreement (token F1 with the reader's span), answerable (1 - the reader's P(no answer)), willing (1 - the
-    model's P(refusal)), certain (probability of the answer's least likely token). The score is their weighted sum, halved when the
-    evidence does not hold the answer. Without bullets only `willing` and `certain` are known. `supported` = score >= tau.
+    `parts`, each 0..1: coverage (share of the answer's words in the cited bullets), numbers and names (all of
+    the answer's stand there: 1, else 0), agreement (token F1 with the reader's span), answerable (1 - the
+    reader's P(no answer)), willing (1 - the model's P(refusal)), certain (probability of the answer's least
+    likely token). The score is their weighted sum, halved when the evidence does not hold the answer. Without
+    bullets only `willing` and `certain` are known. `supported` = score >= tau.
     """
     certain = math.exp(min(answer.logprobs, default=0.0))
     parts = {"willing": 1 - answer.refusal, "certain": certain}
@@ -51,7 +53,9 @@ def overlap(answer: str, other: str) -> float:
 
 def _coverage(answer: str, text: str) -> float:
     asked, held = words(answer), set(words(text))
-    return sum(word in held for word in asked) / len(asked) if asked else float(answer.lower() in text.lower())
+    return (
+        sum(word in held for word in asked) / len(asked) if asked else float(answer.lower() in text.lower())
+    )
 
 
 def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:

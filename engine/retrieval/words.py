@@ -1,4 +1,5 @@
-"""Words as lexical search sees them: lower case, Snowball stems, English stop words out. Shared by BM25 and the compressor."""
+"""Words as lexical search sees them: lower case, Snowball stems, English stop words out. Shared by
+BM25 and the compressor."""
 
 import re
 from functools import lru_cache

@@ -1,4 +1,5 @@
-"""Adapters as artefacts: saved with what serving must match, loaded again before they count as made, checked before they serve."""
+"""Adapters as artefacts: saved with what serving must match, loaded again before they count as made,
+checked before they serve."""
 
 import math
 import shutil
@@ -18,7 +19,8 @@ FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 def save(trained: Path, place: Path, manifest: dict[str, Any]) -> None:
-    """Make the artefact `place` of the PEFT folder `trained`; `manifest` says what it was trained on and for."""
+    """Make the artefact `place` of the PEFT folder `trained`; `manifest` says what it
+    was trained on and for."""
     with writing(place, {"kind": "adapter", "prompt_version": PROMPT_VERSION} | manifest) as folder:
         for name in FILES:
             shutil.copyfile(trained / name, folder / name)
@@ -32,19 +34,22 @@ def reload(place: Path, base: str, rows: Sequence[Row], device: str | None = Non
     loaded = load(base, adapter=place, device=device)
     said = decode(loaded, [row.prompt for row in rows[:4]], max_new_tokens=8)
     if not all(math.isfinite(score) for one in said for score in one.logprobs):
-        raise TrainingError("The adapter gives no numbers when it is loaded again: train with a lower learning rate.")
+        raise TrainingError(
+            "The adapter gives no numbers when it is loaded again: train with a lower learning rate."
+        )
     return loaded
 
 
 def check(place: Path, loaded: Loaded, index: Index | None) -> list[str]:
-    """Refuse (ModelError) an adapter that was trained for another base, chat template or prompt; return what else differs, in words."""
+    """Refuse (ModelError) an adapter that was trained for another base, chat template or prompt; return what
+    else differs, in words."""
     manifest = read_manifest(place)
     must = {"base": loaded.name, "template": loaded.template, "prompt_version": PROMPT_VERSION}
     for name, now in must.items():
         if manifest.get(name) != now:
             raise ModelError(
-                f"The adapter {place.name} was trained for {name.replace('_', ' ')} {manifest.get(name)!r} and this would serve it "
-                f"with {now!r}: train it again, or use what it was trained for."
+                f"The adapter {place.name} was trained for {name.replace('_', ' ')} {manifest.get(name)!r} "
+                f"and this would serve it with {now!r}: train it again, or use what it was trained for."
             )
     if index is not None and manifest.get("index") != index.fingerprint:
         return ["the adapter was trained on another index than the one that is asked now"]

@@ -1,8 +1,9 @@
-"""Training rows from questions, rendered exactly as they will be served: same retriever, same bullets, same prompt, same tokens.
+"""Training rows from questions, rendered exactly as they will be served: same retriever, same bullets,
+same prompt, same tokens.
 
-After RAFT (Zhang and others 2024, "Adapting Language Model to Domain Specific RAG", section 3): rows with the evidence among
-distractors that the retriever itself found, rows whose evidence was taken out (the answer is then a refusal), and rows without
-evidence. Knows no trainer.
+After RAFT (Zhang and others 2024, "Adapting Language Model to Domain Specific RAG", section 3): rows with the
+evidence among distractors that the retriever itself found, rows whose evidence was taken out (the answer is
+then a refusal), and rows without evidence. Knows no trainer.
 """
 
 import random
@@ -20,13 +21,13 @@ from engine.retrieval.index import Index
 from engine.retrieval.search import search_many
 
 VERSION = 1
-GROUNDED, WITHHELD, CLOSED = "grounded", "withheld", "closed-book"
-KINDS = (GROUNDED, WITHHELD, CLOSED)
+FOCUSED, GROUNDED, WITHHELD, CLOSED = "focused", "grounded", "withheld", "closed-book"
+KINDS = (FOCUSED, GROUNDED, WITHHELD, CLOSED)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training row in tokens: the loss is on `completion` only. `kind` is grounded, withheld or closed-book."""
+    """One training row in tokens: the loss is on `completion` only. `kind` is one of KINDS."""
 
     prompt: list[int]
     completion: list[int]
@@ -44,16 +45,18 @@ def rows(
     tokenizer: Any,
     *,
     k: int = 3,
-    bullets: int = 8,
-    withheld: float = 0.2,
-    closed_book: float = 0.3,
+    bullets: int = 6,
+    joint: float = 0.3,
+    withheld: float = 0.3,
+    closed_book: float = 0.4,
     seed: int = 0,
     report: Report = silent,
 ) -> list[Row]:
     """The rows of answerable `questions` whose `evidence` is a sentence of the index.
 
-    Each question gives one row over its own retrieved bullets; a share `withheld` of them loses every bullet that holds an
-    answer and is answered by a refusal; a further share `closed_book` of the questions gives a second row without evidence.
+    Each question gives one row over its evidence alone, as in the second look; a share `joint` gives one over
+    all its retrieved bullets; a share `withheld` a row that is answered by a refusal, half over the best
+    bullet that does not hold the answer, half over all of them; a share `closed_book` one without evidence.
     Evidence that the retriever missed takes the place of the weakest bullet. The order is shuffled by `seed`.
     """
     rng = random.Random(seed)
@@ -63,13 +66,29 @@ def rows(
     report(Progress("rows", 0, len(questions), "questions"))
     for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
         served = compress(index, question.question, hits, bullets, vector=vector)
-        if rng.random() < withheld:
-            left = [bullet.text for bullet in served if not holds(bullet.text, question)]
-            made.append(_row(tokenizer, question.question, left, REFUSAL, WITHHELD))
-        else:
+        made.append(
+            _row(
+                tokenizer,
+                question.question,
+                [question.evidence],
+                answer_text(question.answers[0], 1),
+                FOCUSED,
+            )
+        )
+        if rng.random() < joint:
             evidence = [bullet.text for bullet in _with_evidence(served, question, rng)]
-            cited = 1 + next(place for place, text in enumerate(evidence) if text == question.evidence)
-            made.append(_row(tokenizer, question.question, evidence, answer_text(question.answers[0], cited), GROUNDED))
+            cited = 1 + evidence.index(question.evidence)
+            made.append(
+                _row(
+                    tokenizer, question.question, evidence, answer_text(question.answers[0], cited), GROUNDED
+                )
+            )
+        left = [bullet for bullet in served if not holds(bullet.text, question)]
+        if left and rng.random() < withheld:
+            shown = left if rng.random() < 0.5 else [max(left, key=lambda bullet: bullet.score)]
+            made.append(
+                _row(tokenizer, question.question, [bullet.text for bullet in shown], REFUSAL, WITHHELD)
+            )
         if rng.random() < closed_book:
             made.append(_row(tokenizer, question.question, [], question.answers[0], CLOSED))
         report(Progress("rows", done, len(questions), "questions"))
@@ -96,4 +115,6 @@ def _with_evidence(served: list[Bullet], question: Question, rng: random.Random)
 
 
 def _row(tokenizer: Any, question: str, evidence: list[str], answer: str, kind: str) -> Row:
-    return Row(prompt_ids(tokenizer, answer_messages(question, evidence)), completion_ids(tokenizer, answer), kind)
+    return Row(
+        prompt_ids(tokenizer, answer_messages(question, evidence)), completion_ids(tokenizer, answer), kind
+    )

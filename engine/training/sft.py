@@ -1,9 +1,11 @@
-"""Supervised fine-tuning of a LoRA adapter with TRL and PEFT, on rows already in tokens, the loss on the answers only.
+"""Supervised fine-tuning of a LoRA adapter with TRL and PEFT, on rows already in tokens, the
+loss on the answers only.
 
 Resumes from its last checkpoint in `work`. Knows nothing of how rows were made.
 """
 
 import math
+import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,25 +29,33 @@ class LoraSpec(BaseModel):
     dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak learning rate, cosine to zero")
     epochs: float = Field(2.0, gt=0, le=100, description="passes over the rows")
-    max_length: int = Field(1024, ge=32, le=131072, description="longest row in tokens; longer rows are left out and counted")
+    max_length: int = Field(
+        1024, ge=32, le=131072, description="longest row in tokens; longer rows are left out and counted"
+    )
     batch: int = Field(16, ge=1, le=1024, description="rows per optimizer step")
-    micro_batch: int = Field(16, ge=1, le=1024, description="rows computed at once; less needs less memory")
+    micro_batch: int = Field(8, ge=1, le=1024, description="rows computed at once; less needs less memory")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     seed: int = Field(0, ge=0, description="seed of shuffling, dropout and initial weights")
 
 
 def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, report: Report = silent) -> Path:
-    """Train an adapter on `loaded` (not merged, as loaded by model.load) and return the folder that holds it (PEFT layout).
+    """Train an adapter on `loaded` (not merged, as loaded by model.load) and return the folder that
+    holds it (PEFT layout).
 
-    The model is changed: load it anew to use it. Raises TrainingError when no row fits or the loss is not finite.
+    The model is changed: load it anew to use it. Raises TrainingError when no row fits or
+    the loss is not finite.
     """
     from peft import LoraConfig
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     fitting = [row for row in rows if row.length <= spec.max_length]
     if not fitting:
-        raise TrainingError(f"No training row fits {spec.max_length} tokens: raise max_length, or use fewer bullets.")
+        raise TrainingError(
+            f"No training row fits {spec.max_length} tokens: raise max_length, or use fewer bullets."
+        )
     micro = min(spec.micro_batch, spec.batch)
+    ordered = order(fitting, spec.epochs, micro, spec.seed)
     config = SFTConfig(
         output_dir=str(work),
         per_device_train_batch_size=micro,
@@ -53,11 +63,11 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
         learning_rate=spec.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=spec.warmup,
-        num_train_epochs=spec.epochs,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
         max_length=spec.max_length,
         completion_only_loss=True,
         gradient_checkpointing=loaded.device.kind == "cuda" and loaded.entry.parameters > 500,
-        train_sampling_strategy="group_by_length",
         bf16=False,
         logging_steps=5,
         save_strategy="steps",
@@ -65,6 +75,7 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
         save_total_limit=1,
         report_to="none",
         disable_tqdm=True,
+        log_level="error",
         dataloader_pin_memory=loaded.device.kind == "cuda",
         use_cpu=loaded.device.kind == "cpu",
         seed=spec.seed,
@@ -80,18 +91,37 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
     trainer = SFTTrainer(
         model=loaded.model,
         args=config,
-        train_dataset=_dataset(fitting),
+        train_dataset=_dataset(ordered),
         processing_class=loaded.tokenizer,
         peft_config=adapter,
         callbacks=[_callback(report)],
     )
+    trainer.remove_callback(PrinterCallback)
     checkpoints = sorted(work.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
     result = trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     if not math.isfinite(result.training_loss):
-        raise TrainingError(f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate}).")
+        raise TrainingError(
+            f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate})."
+        )
     final = work / "adapter"
-    trainer.model.save_pretrained(str(final))
+    model: Any = trainer.model
+    model.save_pretrained(str(final))
     return final
+
+
+def order(rows: Sequence[Row], epochs: float, micro: int, seed: int) -> list[Row]:
+    """The rows as they will be seen, `epochs` times: shuffled, then sorted by length within windows of 16 micro-batches, whose order is
+    shuffled again. A micro-batch holds rows of like length, so little is padding, and a step mixes kinds."""
+    rng = random.Random(seed)
+    seen: list[Row] = []
+    while len(seen) < round(len(rows) * epochs):
+        mixed = rng.sample(list(rows), len(rows))
+        for start in range(0, len(mixed), 16 * micro):
+            window = sorted(mixed[start : start + 16 * micro], key=lambda row: row.length)
+            batches = [window[place : place + micro] for place in range(0, len(window), micro)]
+            rng.shuffle(batches)
+            seen += [row for batch in batches for row in batch]
+    return seen[: max(1, round(len(rows) * epochs))]
 
 
 def _dataset(rows: Sequence[Row]) -> Any:
@@ -116,7 +146,9 @@ def _callback(report: Report) -> Any:
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             report(Progress("train", state.global_step, state.max_steps, "steps"))
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+        ) -> None:
             for name in ("loss", "learning_rate", "grad_norm", "num_tokens"):
                 if logs and name in logs:
                     report(Metric(name, state.global_step, float(logs[name])))
@@ -125,16 +157,20 @@ def _callback(report: Report) -> Any:
 
 
 def usual_rate(parameters: float) -> float:
-    """A peak learning rate for LoRA SFT of a model of that many millions of parameters: small models take larger ones."""
+    """A peak learning rate for LoRA SFT of a model of that many millions of parameters: small
+    models take larger ones."""
     return 5e-4 if parameters and parameters < 50 else 4e-4 if parameters and parameters < 500 else 2e-4
 
 
 def precision(name: str, device: str | None) -> Any:
-    """The number format of the frozen weights while training: float32 for tiny models, else what the device serves with."""
+    """The number format of the frozen weights while training: float32 for tiny models, else what
+    the device serves with."""
     import torch
 
     from engine import catalog
     from engine.device import dtype, pick
 
     parameters = catalog.lookup(name).parameters
-    return torch.float32 if 0 < parameters < 50 else dtype(pick(device), int(parameters * 1e6) or 1_000_000_000)
+    return (
+        torch.float32 if 0 < parameters < 50 else dtype(pick(device), int(parameters * 1e6) or 1_000_000_000)
+    )

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.data.records import Document
-from engine.retrieval.compress import DUPLICATE, compress, is_heading
+from engine.retrieval.compress import DUPLICATE, PASSAGE_WEIGHT, compress, is_heading
 from engine.retrieval.index import Index, build
 from engine.retrieval.search import search
 from engine.retrieval.words import words
@@ -86,8 +86,8 @@ def test_the_bullets_with_the_best_scores_are_taken(index: Index) -> None:
         for sentence in hit.chunk.sentences:
             overlap = sum(index.idf(word) for word in asked & set(words(sentence.text))) / weight
             cosine = float(index.embedder.vectors([sentence.text])[0] @ vector)
-            if not sentence.text.startswith("# ") and 0.5 * overlap + 0.5 * cosine >= 0.1:
-                expected[sentence.text] = 0.5 * overlap + 0.5 * cosine + 0.5 * hit.fused
+            if not sentence.text.startswith("# "):
+                expected[sentence.text] = 0.5 * overlap + 0.5 * cosine + PASSAGE_WEIGHT * hit.fused
     ranked = sorted(expected, key=lambda text: -expected[text])
     made = bullets(index, question, 4)
     assert {bullet.text for bullet in made} == set(ranked[:4])
@@ -121,6 +121,13 @@ def test_below_the_floor_there_is_no_evidence(index: Index) -> None:
     assert bullets(index, QUESTIONS[0], most=0) == []
     assert compress(index, QUESTIONS[0], [], 8) == []
     assert len(bullets(index, QUESTIONS[0])) >= 3
+
+
+def test_one_sentence_above_the_floor_keeps_the_others(index: Index) -> None:
+    """The floor tells evidence from none; it does not thin the evidence out."""
+    free = bullets(index, QUESTIONS[0], floor=-1)
+    assert bullets(index, QUESTIONS[0], floor=0.5) == free
+    assert len(free) == 8
 
 
 def test_the_answer_is_among_few_bullets(index: Index) -> None:

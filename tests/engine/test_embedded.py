@@ -240,7 +240,7 @@ def test_the_readers_probabilities_are_those_of_all_spans_counted_one_by_one(rea
 
 
 def test_a_span_has_at_most_30_tokens() -> None:
-    """With equal logits every span is as likely as "no answer": the probability tells how many were counted."""
+    """With equal logits every span is as likely as "no answer": the probability tells how many there are."""
     import torch
 
     allowed = torch.tensor([False] * 5 + [True] * 40 + [False])

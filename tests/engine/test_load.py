@@ -477,20 +477,8 @@ json_values = st.recursive(
     max_leaves=8,
 )
 fields = st.sampled_from(
-    [
-        "question",
-        "input",
-        "answers",
-        "answer",
-        "output",
-        "text",
-        "passages",
-        "context",
-        "title",
-        "id",
-        "document",
-    ]
-    + ["split", "kind", "evidence", "data", "paragraphs", "qas", "is_impossible"]
+    "question input answers answer output text passages context title id document split kind evidence data "
+    "paragraphs qas is_impossible".split()
 )
 odd_rows = st.lists(st.dictionaries(fields, json_values, max_size=5) | json_values, max_size=4)
 

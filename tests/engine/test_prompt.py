@@ -98,6 +98,7 @@ def test_question_writing_is_asked_as_the_embedded_models_learned_it(tokenizers:
         ("chatml", "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"),
         (
             "qwen3",
+            ""
             "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
         ),
         (

@@ -57,7 +57,8 @@ def test_processes_that_open_a_fresh_database_at_once_all_succeed(tmp_path: Path
 
 
 def test_a_fresh_database_that_another_writes_is_waited_for(tmp_path: Path) -> None:
-    # SQLite says "locked" at once, whatever the timeout, while a file that is not in WAL yet is being written.
+    # SQLite says "locked" at once, whatever the timeout, while a file that is not in WAL yet is being
+    # written.
     other = sqlite3.connect(tmp_path / FILE, check_same_thread=False, isolation_level=None)
     other.execute("begin immediate")
     other.execute("create table elsewhere (x)")
@@ -104,7 +105,8 @@ def test_damage_found_while_reading_says_so(tmp_path: Path) -> None:
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     db = connect(tmp_path)
     db.execute(
-        "insert into _sqlite_migrations (migration_set, name, applied_at) values ('bantam', '0999_future', ?)",
+        "insert into _sqlite_migrations (migration_set, name, applied_at)"
+        " values ('bantam', '0999_future', ?)",
         [now()],
     )
     db.close()
@@ -123,7 +125,7 @@ def test_a_database_of_someone_else_is_refused_and_unchanged(tmp_path: Path) -> 
 
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     db = connect(tmp_path)
-    with pytest.raises(KeyboardInterrupt), writing(db):
+    with pytest.raises(KeyboardInterrupt), writing(db):  # noqa: PT012
         jobs.start(db, "a", "test", "a", {})
         raise KeyboardInterrupt
     assert jobs.get(db, "a") is None
