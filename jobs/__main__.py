@@ -1,13 +1,16 @@
-"""The command line: `python -m jobs quickstart | ask | retrieval | setup | bench`. It reads arguments and prints; the rest is elsewhere.
+"""The command line, `python -m jobs quickstart | ask | retrieval | setup | bench`: reads arguments, prints.
 
 Heavy imports wait until a command runs, so that --help is there at once.
 """
 
 import argparse
 import json
+import math
+import os
 import signal
 import sys
-from typing import Any, NoReturn
+import time
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,33 +18,58 @@ from jobs.console import Console, quiet
 from jobs.specs import QuickstartSpec
 
 JSON_HELP = "print one JSON object instead of text"
+IMPATIENCE = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit status is 0, 1 for what a person can mend, 2 for wrong arguments, 130 for Ctrl-C."""
-    quiet()
-    signal.signal(signal.SIGTERM, _stop)
-    options = _parser().parse_args(arguments)
+    """Run a command. The exit status is 0, 1 for what a person can mend, 2 for wrong arguments, 130 for
+    Ctrl-C."""
     from engine.errors import LabError
     from storage.errors import StorageError
 
     try:
+        _stop_on_signals()
+        quiet()
+        options = _parser().parse_args(arguments)
         options.command(options)
+        sys.stdout.flush()
     except (LabError, StorageError) as error:
         print(f"\nbantam: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nbantam: stopped. What was finished is kept: the same command goes on from there.", file=sys.stderr)
+        stopped = "stopped. What was finished is kept: the same command goes on from there."
+        print(f"\nbantam: {stopped}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0
+    except (
+        BrokenPipeError
+    ):  # who reads the output has read enough; the interpreter must not try again to write it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
+def _stop_on_signals() -> None:
+    """Make Ctrl-C and SIGTERM a KeyboardInterrupt; a second one soon after must not cut the tidying up
+    short."""
+    stopped = -math.inf
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        now = time.monotonic()
+        if now - stopped > IMPATIENCE:
+            stopped = now
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell asks for what it runs behind itself
+            signal.signal(number, stop)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m jobs", description="Bantam: make a small model good on your documents, and measure it.")
+    about = "Bantam: make a small model good on your documents, and measure it."
+    parser = argparse.ArgumentParser(prog="python -m jobs", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    quick = commands.add_parser("quickstart", help="documents in, the table out", description=QuickstartSpec.__doc__)
+    about = "documents in, the table out"
+    quick = commands.add_parser("quickstart", help=about, description=QuickstartSpec.__doc__)
     add_options(quick, QuickstartSpec)
     quick.set_defaults(command=_quickstart)
     ask = commands.add_parser("ask", help="ask a question of an experiment")
@@ -50,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
     ask.set_defaults(command=_ask)
     retrieval = commands.add_parser("retrieval", help="measure retrieval on questions with their paragraphs")
-    retrieval.add_argument("--questions", required=True, help="SQuAD JSON, or JSONL with question, answers and context")
+    about = "SQuAD JSON, or JSONL with question, answers and context"
+    retrieval.add_argument("--questions", required=True, help=about)
     retrieval.set_defaults(command=_retrieval)
     bench = commands.add_parser("bench", help="measure speed on this machine")
     bench.set_defaults(command=_bench)
@@ -64,8 +93,9 @@ def _parser() -> argparse.ArgumentParser:
 def add_options(parser: argparse.ArgumentParser, spec: type[BaseModel]) -> None:
     """One option a field of the spec, with its default and description; the spec checks the values."""
     for name, field in spec.model_fields.items():
-        text = f"{field.description} (default: {field.default})" if field.default not in ("", None) else str(field.description)
-        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, default=None, metavar=name.upper(), help=text.replace("%", "%%"))
+        usual = f" (default: {field.default})" if field.default not in ("", None) else ""
+        text = f"{field.description}{usual}".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=name.upper(), help=text)
 
 
 def from_options(options: argparse.Namespace, spec: type[BaseModel]) -> Any:
@@ -77,8 +107,10 @@ def from_options(options: argparse.Namespace, spec: type[BaseModel]) -> Any:
         return spec(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise ConfigError(f"--{name} {first.get('input')!r} cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}.") from error
+        name, said = str(first["loc"][0]).replace("_", "-"), first["msg"]
+        raise ConfigError(
+            f"--{name} {first.get('input')!r} cannot be used: {said[0].lower()}{said[1:]}."
+        ) from error
 
 
 def _quickstart(options: argparse.Namespace) -> None:
@@ -142,10 +174,6 @@ def _setup(options: argparse.Namespace) -> None:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
-
-
-def _stop(*_: Any) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""The last stages of an experiment: answer the test questions in every arm, keep the answers, write the table and its report."""
+"""The last stages of an experiment: answer the test questions in every arm, keep the answers, report."""
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from engine.evaluation.report import sentences, table, write_report
 from engine.evaluation.scoring import Row, summarize
 from engine.inference.orchestrator import AnswerSpec, Parts
 from engine.progress import Metric
-from jobs.quickstart import Experiment
+from jobs.experiment import Experiment
 from jobs.specs import ARMS
 from jobs.workspace import artifact
 
@@ -36,11 +37,18 @@ def evaluate(experiment: Experiment, arms: list[str]) -> dict[str, ArmResult]:
         parts = Parts(loaded, experiment.index, read)
         for arm in mine:
             result = run_arm(
-                parts, arm_spec(experiment, arm), experiment.dev, experiment.test, timed=experiment.spec.timed, remembered=remembered, report=console
+                parts,
+                arm_spec(experiment, arm),
+                experiment.dev,
+                experiment.test,
+                timed=experiment.spec.timed,
+                remembered=remembered,
+                report=console,
             )
             results[arm] = result
             _keep(experiment, arm, result)
         del loaded, parts
+    _forget_others(experiment, arms)
     console.end(f"{len(experiment.test)} test questions in {len(arms)} arms")
     return {arm: results[arm] for arm in arms}
 
@@ -64,7 +72,12 @@ def report(experiment: Experiment, results: dict[str, ArmResult]) -> dict[str, A
     title = f"Bantam: {experiment.name}"
     with writing(place, _manifest(experiment, results)) as folder:
         write_report(
-            folder / "report", title, rows, notes=_notes(experiment, results, rows), facts=_facts(experiment), command=_command(experiment)
+            folder / "report",
+            title,
+            rows,
+            notes=_notes(experiment, results, rows),
+            facts=_facts(experiment),
+            command=_command(experiment),
         )
     for row in rows:
         for name, value in dataclasses.asdict(row).items():
@@ -133,11 +146,20 @@ def _manifest(experiment: Experiment, results: dict[str, ArmResult]) -> dict[str
         "spec": experiment.spec.model_dump(),
         "index": experiment.index_place.name if experiment.index_place else None,
         "adapter": experiment.adapter.name if experiment.adapter else None,
-        "arms": {
-            arm: {"answer": arm_spec(experiment, arm).model_dump(), "threshold": result.threshold and result.threshold._asdict()}
-            for arm, result in results.items()
-        },
+        "arms": {arm: _served(experiment, arm, result) for arm, result in results.items()},
     }
+
+
+def _forget_others(experiment: Experiment, arms: list[str]) -> None:
+    """An earlier run of this name may have had other arms: the answers kept under the job are this run's."""
+    from storage import answers
+
+    answers.keep_only(experiment.db, experiment.job, [ARMS[arm] for arm in arms])
+
+
+def _served(experiment: Experiment, arm: str, result: ArmResult) -> dict[str, Any]:
+    threshold = result.threshold and result.threshold._asdict()
+    return {"answer": arm_spec(experiment, arm).model_dump(), "threshold": threshold}
 
 
 def _notes(experiment: Experiment, results: dict[str, ArmResult], rows: list[Row]) -> list[str]:
@@ -146,15 +168,20 @@ def _notes(experiment: Experiment, results: dict[str, ArmResult], rows: list[Row
         if result.threshold and result.threshold.refused is not None:
             one = result.threshold
             notes.append(
-                f"{ARMS[arm]}: tau {one.tau:.3f} was chosen on the dev split, where it gives F1 {100 * one.f1:.1f} and refuses "
-                f"{100 * (one.refused or 0):.0f} % of the questions without an answer."
+                f"{ARMS[arm]}: tau {one.tau:.3f} was chosen on the dev split, where it gives F1 "
+                f"{100 * one.f1:.1f} and refuses {100 * (one.refused or 0):.0f} % of the questions without "
+                "an answer."
             )
     if experiment.synthesis:
         made = experiment.synthesis
-        dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(made["counts"].items()) if reason != "kept")
-        notes.append(f"Training questions: {made['counts'].get('kept', 0)} kept; dropped: {dropped or 'none'}.")
+        reasons = sorted((reason, count) for reason, count in made["counts"].items() if reason != "kept")
+        dropped = ", ".join(f"{reason} {count}" for reason, count in reasons) or "none"
+        notes.append(f"Training questions: {made['counts'].get('kept', 0)} kept; dropped: {dropped}.")
     lost = experiment.corpus.rejected
-    notes += [f"Not read: {one.file}" + (f", row {one.row}" if one.row else "") + f": {one.reason}" for one in lost[:50]]
+    for each in lost[:50]:
+        notes.append(
+            f"Not read: {each.file}" + (f", row {each.row}" if each.row else "") + f": {each.reason}"
+        )
     return notes
 
 
@@ -184,14 +211,16 @@ def _facts(experiment: Experiment) -> dict[str, str]:
         "Documents": f"{len(experiment.corpus.documents)}, in {experiment.index.manifest['chunks']} chunks",
         "Test questions": f"{len(asked)} answerable, {len(experiment.test) - len(asked)} not"
         + ("" if experiment.corpus.questions else "; written by a model, held out from training"),
-        "Latency": f"{min(experiment.spec.timed, len(experiment.test))} test questions one at a time after warm-up; "
-        "all other numbers from batches",
+        "Latency": f"{min(experiment.spec.timed, len(experiment.test))} test questions one at a time after "
+        "warm-up; all other numbers from batches",
     }
 
 
 def _command(experiment: Experiment) -> str:
     spec = experiment.spec.model_dump()
-    changed = {name: value for name, value in spec.items() if value != type(experiment.spec).model_fields[name].default}
-    options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in changed.items())
+    fields = type(experiment.spec).model_fields
+    changed = {name: value for name, value in spec.items() if value != fields[name].default}
+    options = "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in changed.items()
+    )
     return f"{Path(sys.executable).name} -m jobs quickstart{options}"
-

@@ -1,4 +1,7 @@
-"""Where everything lies: BANTAM_HOME (default `workspace/`), its database and artefacts. Names are checked, paths stay under it."""
+"""Where everything lies: BANTAM_HOME (default `workspace/`), its database and artefacts.
+
+Names are checked, paths stay under it.
+"""
 
 import hashlib
 import json
@@ -22,7 +25,8 @@ def home() -> Path:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"The workspace {place} cannot be written ({error.strerror}): make it writable, or set BANTAM_HOME to a folder that is."
+            f"The workspace {place} cannot be written ({error.strerror}): make it writable, or set "
+            "BANTAM_HOME to a folder that is."
         ) from error
     return place
 
@@ -35,7 +39,10 @@ def artifact(kind: str, identity: str) -> Path:
 def checked_name(name: str) -> str:
     """`name` if it can name an experiment or artefact, else ConfigError: it becomes part of a path."""
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"The name {name!r} cannot be used: take 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first.")
+        raise ConfigError(
+            f"The name {name!r} cannot be used: take 1 to 64 of a-z, 0-9, '.', '_' and '-', "
+            "a letter or digit first."
+        )
     return name
 
 

@@ -1,6 +1,6 @@
 """Every answer of every arm of a job, with its trace. Computes no score."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -31,6 +31,15 @@ def record(
             rows,
         )
     return len(rows)
+
+
+def keep_only(db: Database, job_id: str, arms: Sequence[str]) -> None:
+    """Drop the job's answers of all other arms: what an earlier run under the same id has left."""
+    with writing(db):
+        db.execute(
+            "delete from answer where job_id = ? and arm not in (select value from json_each(?))",
+            [job_id, to_json(list(arms))],
+        )
 
 
 def read(db: Database, job_id: str, arm: str | None = None) -> list[Row]:

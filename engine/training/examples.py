@@ -48,7 +48,7 @@ def rows(
     bullets: int = 6,
     joint: float = 0.3,
     withheld: float = 0.3,
-    closed_book: float = 0.4,
+    closed_book: float = 1.0,
     seed: int = 0,
     report: Report = silent,
 ) -> list[Row]:

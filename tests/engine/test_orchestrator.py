@@ -1,4 +1,4 @@
-"""One path from question to answer: its stages in order, in batches or one by one, and no model where there is no evidence."""
+"""One path from question to answer: stages in order, in batches or one by one, no model where no evidence is."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,7 +63,7 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     decode = orchestrator.decode
 
     def recorded(loaded: Any, asked: Sequence[list[int]], **options: Any) -> Any:
-        seen.extend(asked)
+        seen.extend(list(prompt) for prompt in asked)
         return decode(loaded, asked, **options)
 
     monkeypatch.setattr(orchestrator, "decode", recorded)
@@ -73,7 +73,8 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 def untimed(trace: Trace) -> Trace:
     """Without what differs by a rounding error or by the clock."""
     said = replace(trace.answer, refusal=0.0, logprobs=())
-    return replace(trace, answer=said, verdict=None, ms={}, timed=False)
+    bullets = tuple(replace(bullet, score=0.0) for bullet in trace.bullets)
+    return replace(trace, answer=said, bullets=bullets, verdict=None, ms={}, timed=False)
 
 
 def test_the_events_come_in_order_each_with_its_time(parts: Parts) -> None:
@@ -116,7 +117,7 @@ def test_the_events_can_be_left_at_any_time(parts: Parts) -> None:
 def test_the_answer_stands_in_the_bullet_it_cites(parts: Parts) -> None:
     for question in QUESTIONS:
         trace = last(answer(parts, question.question, AnswerSpec()))
-        assert trace.answer.text in question.answers + ("shuttle Discovery",)
+        assert trace.answer.text in (*question.answers, "shuttle Discovery")
         (cited,) = trace.answer.citations
         bullet = trace.bullets[cited - 1]
         assert (bullet.number, bullet.text, bullet.document) == (cited, question.evidence, question.document)
@@ -183,22 +184,20 @@ def test_tau_0_answers_everything_that_has_evidence_and_tau_1_next_to_nothing(pa
     all_of_it = answer_many(parts, ASKED, AnswerSpec(tau=0.0))
     assert [trace.answer.refused for trace in all_of_it] == [False] * len(ASKED)
     none_of_it = answer_many(parts, ASKED, AnswerSpec(tau=1.0))
-    for trace in none_of_it:
-        assert trace.answer.refused == (not trace.verdict.supported)
+    assert [trace.answer.refused for trace in none_of_it] == [t.verdict.score < 1 for t in none_of_it]
     refused = [trace for trace in none_of_it if trace.answer.refused]
-    assert len(refused) >= len(ASKED) - 2
+    assert len(refused) > len(UNANSWERABLE)
     for trace in refused:
         assert (trace.answer.text, trace.answer.citations) == (REFUSAL, ())
         assert trace.answer.raw, "what was refused is lost"
 
 
 def test_a_higher_tau_refuses_what_a_lower_one_refused(parts: Parts) -> None:
-    before = 0
-    for tau in (0.0, 0.3, 0.6, 0.9):
-        refused = sum(trace.answer.refused for trace in answer_many(parts, ASKED, AnswerSpec(tau=tau)))
-        assert refused >= before
-        before = refused
-    assert len(UNANSWERABLE) <= before < len(ASKED)
+    asked = ASKED[-4:]
+    low, high = (answer_many(parts, asked, AnswerSpec(tau=tau)) for tau in (0.3, 0.9))
+    refused = [{trace.question for trace in traces if trace.answer.refused} for traces in (low, high)]
+    assert refused[0] <= refused[1]
+    assert refused[1]
 
 
 def test_the_tokens_are_those_the_model_was_given_and_said(parts: Parts, prompts: list[list[int]]) -> None:
@@ -208,7 +207,7 @@ def test_the_tokens_are_those_the_model_was_given_and_said(parts: Parts, prompts
         trace = last(answer(parts, question, AnswerSpec(tau=0.5)))
         assert trace.prompt_tokens == sum(map(len, prompts))
         shown = [bullet.text for bullet in trace.bullets]
-        assert prompts[0] == tuple(prompt_ids(tokenizer, answer_messages(question, shown)))
+        assert prompts[0] == prompt_ids(tokenizer, answer_messages(question, shown))
         assert trace.evidence_tokens == sum(len(tokenizer.tokenize(text)) for text in shown)
         assert 0 < trace.evidence_tokens < trace.full_tokens
     plain = last(answer(parts, WALK, AnswerSpec(look_again=False)))
@@ -220,12 +219,12 @@ def test_the_tokens_are_those_the_model_was_given_and_said(parts: Parts, prompts
 def test_the_second_look_asks_over_the_bullet_in_which_the_reader_sees_the_answer(
     parts: Parts, prompts: list[list[int]]
 ) -> None:
-    """The reader insists on another bullet than the draft's: it is shown alone, cited by its own number, and its tokens count."""
+    """The reader insists on another bullet: it is shown alone, cited by its own number, and its tokens count."""
     place = "Michael Collins"
     (draft, *_, again, _), trace = drafts(replace(parts, reader=Says("Collins", place)), WALK)
     shown = next(bullet for bullet in trace.bullets if bullet.text.startswith(place))
     assert (draft.again, again.again) == (False, True)
-    assert prompts[1:] == [tuple(prompt_ids(parts.loaded.tokenizer, answer_messages(WALK, [shown.text])))]
+    assert prompts[1:] == [prompt_ids(parts.loaded.tokenizer, answer_messages(WALK, [shown.text]))]
     assert trace.answer.text == "Michael Collins"
     assert trace.answer.citations == (shown.number,)
     assert shown.number != 1

@@ -1,4 +1,4 @@
-"""The verdict's score is the weighted sum it says it is, falls where the evidence does not hold the answer, and has a reason."""
+"""A verdict's score is the weighted sum it says it is, halved where the evidence does not hold the answer."""
 
 import math
 from collections import Counter
@@ -10,16 +10,14 @@ from hypothesis import strategies as st
 
 from engine.inference.extract import Found
 from engine.inference.trace import Answer, Bullet
-from engine.inference.verify import overlap, verify
+from engine.inference.verify import WEIGHTS, overlap, verify
 
 TEXTS = (
     "Neil Armstrong was the first person to walk on the Moon.",
     "Apollo 11 was launched from Florida on 16 July 1969.",
     "The Moon is 3,474 kilometres wide.",
 )
-BULLETS = tuple(
-    Bullet(number, text, "apollo", 0, 0, len(text), 1.0) for number, text in enumerate(TEXTS, 1)
-)
+BULLETS = tuple(Bullet(number, text, "apollo", 0, 0, len(text), 1.0) for number, text in enumerate(TEXTS, 1))
 PARTS = {"willing", "certain", "coverage", "numbers", "names", "agreement", "answerable"}
 
 
@@ -39,7 +37,12 @@ def cases(draw: st.DrawFn) -> tuple[Answer, tuple[Bullet, ...], Found | None]:
     bullets = BULLETS[: draw(st.integers(0, 3))]
     cited = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
     answer = Answer(
-        draw(texts), "", False, tuple(cited), draw(share), tuple(draw(st.lists(st.floats(-50, 0), max_size=4)))
+        draw(texts),
+        "",
+        False,
+        tuple(cited),
+        draw(share),
+        tuple(draw(st.lists(st.floats(-50, 0), max_size=4))),
     )
     found = draw(st.none() | st.builds(read, texts, share))
     return answer, bullets, found
@@ -70,18 +73,19 @@ def test_more_doubt_never_makes_a_better_score(
     low, high = sorted((one, other))
 
     def score(answer: Answer, found: Found | None) -> float:
-        return verify(answer, bullets, found, 0).score + 1e-9
+        return verify(answer, bullets, found, 0).score
 
-    assert score(replace(answer, refusal=low), found) >= verify(replace(answer, refusal=high), bullets, found, 0).score
+    willing, unwilling = (replace(answer, refusal=share) for share in (low, high))
+    assert score(willing, found) + 1e-9 >= score(unwilling, found)
     unsure, sure = (replace(answer, logprobs=(math.log(share or 1e-9),)) for share in (low, high))
-    assert score(sure, found) >= verify(unsure, bullets, found, 0).score
+    assert score(sure, found) + 1e-9 >= score(unsure, found)
     if found:
-        doubted = found._replace(none=high)
-        assert score(answer, found._replace(none=low)) >= verify(answer, bullets, doubted, 0).score
+        trusted, doubted = (found._replace(none=share) for share in (low, high))
+        assert score(answer, trusted) + 1e-9 >= score(answer, doubted)
 
 
 def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
-    """agreement: 2 of 3 words of the reader's span, 2 of 2 of the answer's: F1 0.8."""
+    """Agreement: 2 of 3 words of the reader's span, 2 of 2 of the answer's: F1 0.8."""
     answer = said("Neil Armstrong", 1, refusal=0.25, logprobs=(math.log(0.9), math.log(0.5)))
     verdict = verify(answer, BULLETS, read("astronaut Neil Armstrong", 0.1), 0.5)
     assert verdict.parts == {
@@ -93,8 +97,13 @@ def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
         "agreement": 0.8,
         "answerable": 0.9,
     }
-    assert verdict.score == pytest.approx(0.35 * 0.8 + 0.35 * 0.9 + 0.2 * 0.75 + 0.1 * 0.5)
-    assert verify(answer, BULLETS, None, 0.5).score == pytest.approx((0.2 * 0.75 + 0.1 * 0.5) / 0.3)
+    assert WEIGHTS.keys() == {"agreement", "answerable", "willing", "certain"}
+    assert sum(WEIGHTS.values()) == pytest.approx(1)
+    willing, certain = 0.75 * WEIGHTS["willing"], 0.5 * WEIGHTS["certain"]
+    read_out = 0.8 * WEIGHTS["agreement"] + 0.9 * WEIGHTS["answerable"]
+    assert verdict.score == pytest.approx(read_out + willing + certain)
+    unread = (willing + certain) / (WEIGHTS["willing"] + WEIGHTS["certain"])
+    assert verify(answer, BULLETS, None, 0.5).score == pytest.approx(unread)
     assert verify(answer, (), None, 0.5).score == 0.75
 
 
@@ -150,7 +159,9 @@ def test_a_score_equal_to_tau_is_accepted() -> None:
     assert not verify(answer, BULLETS, read("Neil", 0.3), math.nextafter(score, 2)).supported
 
 
-texts = st.lists(st.sampled_from(["moon", "moons", "Moon", "1969", "the", "of", "Mars", "rocket"]), max_size=6)
+texts = st.lists(
+    st.sampled_from(["moon", "moons", "Moon", "1969", "the", "of", "Mars", "rocket"]), max_size=6
+)
 
 
 @settings(max_examples=200, deadline=None)
