@@ -14,9 +14,9 @@ DOCUMENTS = (
     Document(
         "mars",
         "Mars",
-        "# Mars\n\nMars has two small moons. They are called Phobos and Deimos. Asaph Hall found both of them "
-        "in August 1877. Its largest volcano is Olympus Mons, which is 22 kilometres high. Iron oxide gives "
-        "the planet its red colour. A day on Mars lasts 24 hours and 37 minutes.",
+        "# Mars\n\nMars has two small moons. They are called Phobos and Deimos. Asaph Hall found both of "
+        "them in August 1877. Its largest volcano is Olympus Mons, which is 22 kilometres high. Iron oxide "
+        "gives the planet its red colour. A day on Mars lasts 24 hours and 37 minutes.",
     ),
     Document(
         "hubble",
@@ -29,9 +29,9 @@ DOCUMENTS = (
     Document(
         "titan",
         "Titan",
-        "# Titan\n\nTitan is the largest moon of Saturn. Christiaan Huygens discovered it in 1655. Its thick "
-        "air is made mostly of nitrogen. Lakes of liquid methane lie near its poles. The probe Huygens landed "
-        "there in January 2005.",
+        "# Titan\n\nTitan is the largest moon of Saturn. Christiaan Huygens discovered it in 1655. Its "
+        "thick air is made mostly of nitrogen. Lakes of liquid methane lie near its poles. The probe Huygens "
+        "landed there in January 2005.",
     ),
 )
 

@@ -26,13 +26,16 @@ class ArmResult:
 
 
 class Remembered:
-    """A reader that reads each question over the same text once, since arms share their evidence. Not for measuring time."""
+    """A reader that reads each question over the same text once, since arms share their evidence.
+    Not for measuring time."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.known: dict[tuple[str, str], Found] = {}
 
-    def read(self, questions: Sequence[str], contexts: Sequence[str], *, report: Report = silent) -> list[Found]:
+    def read(
+        self, questions: Sequence[str], contexts: Sequence[str], *, report: Report = silent
+    ) -> list[Found]:
         """As Reader.read."""
         pairs = list(zip(questions, contexts, strict=True))
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in self.known]
@@ -53,8 +56,8 @@ def run_arm(
 ) -> ArmResult:
     """Answer `test` under `spec`; an arm with evidence first gets its tau from `dev`.
 
-    `remembered` stands in for the reader where time is not measured. `timed` test questions, spread over the list, are answered again one at a time after WARM_UP
-    others, for latency only.
+    `remembered` stands in for the reader where time is not measured. `timed` test questions, spread over the
+    list, are answered again one at a time after WARM_UP others, for latency only.
     """
     threshold = None
     batched = replace(parts, reader=remembered or parts.reader)
@@ -83,7 +86,8 @@ def time_answers(
     answers that are thrown away."""
     count = min(count, len(questions))
     chosen = [questions[place * len(questions) // count] for place in range(count)]
-    for question in chosen[:WARM_UP]:
+    others = [question for question in questions if question not in chosen]
+    for question in (others or chosen)[: WARM_UP if chosen else 0]:
         last(answer(parts, question, spec))
     traces = []
     for done, question in enumerate(chosen, 1):

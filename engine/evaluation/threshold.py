@@ -1,8 +1,8 @@
-"""Choose tau, the least verifier score that is answered, on the dev split. Knows no model;
-takes scores and gains.
+"""Choose tau, the least verifier score that is answered, on the dev split. Knows scores and
+gains, no model.
 
-The dial: of all thresholds, the one under which dev questions fare best on average, where the questions
-without an answer together weigh as much as `weight` of those with one.
+The dial: of all thresholds that refuse at least a given share of the dev questions without an answer, the one
+under which those with an answer fare best.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,12 @@ class Threshold(NamedTuple):
 
 
 def choose(scores: Sequence[float], f1: Sequence[float | None], refuse: float = 0.65) -> Threshold:
-    """The threshold for questions with verifier `scores` (0..1; -1 for one that was refused anyway) and `f1` (None where there is
-    nothing to answer): of those that refuse at least the share `refuse` of the questions without an answer, the one with the
-    highest F1; the lowest tau wins a tie. Without questions of both sorts tau is 0: everything is answered, since nothing was seen
-    that shows when to refuse.
+    """The threshold for questions with verifier `scores` (0..1; -1 for one that was refused anyway) and `f1`
+    (None where there is nothing to answer).
+
+    Of those that refuse at least the share `refuse` of the questions without an answer, it is the one with
+    the highest F1; the lowest tau wins a tie. Without questions of both sorts tau is 0: everything is
+    answered, since nothing was seen that shows when to refuse.
     """
     answerable = [(score, value) for score, value in zip(scores, f1, strict=True) if value is not None]
     others = [score for score, value in zip(scores, f1, strict=True) if value is None]

@@ -37,7 +37,7 @@ class AnswerSpec(BaseModel):
         0.7, ge=0, le=1, description="share of the dense score in the fused one, the rest is BM25's"
     )
     look_again: bool = Field(
-        True, description="also ask over each bullet alone and keep the answer the reader bears out best"
+        True, description="where the reader disagrees, also ask over its bullet alone"
     )
     tau: float | None = Field(
         None, ge=0, le=1, description="least verifier score that is answered; unset: the model decides"
@@ -48,7 +48,9 @@ class AnswerSpec(BaseModel):
 class Reads(Protocol):
     """What the verifier asks of a reader."""
 
-    def read(self, questions: Sequence[str], contexts: Sequence[str], *, report: Report = silent) -> list[Found]:
+    def read(
+        self, questions: Sequence[str], contexts: Sequence[str], *, report: Report = silent
+    ) -> list[Found]:
         """The best span of each context for its question."""
         ...
 
@@ -123,6 +125,7 @@ class _Case:
     hits: tuple[Hit, ...] = ()
     bullets: tuple[Bullet, ...] = ()
     prompt: tuple[int, ...] = ()
+    asked: bool = False
     looked: int = 0
     said: int = 0
     evidence_tokens: int = 0
@@ -218,7 +221,7 @@ def _draft(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) -
         waiting, _decode(parts, [case.prompt for case in waiting], spec, report), strict=True
     ):
         case.answer = _parsed(decoded, len(case.bullets))
-        case.said = len(decoded.ids)
+        case.asked, case.said = True, len(decoded.ids)
 
 
 def _read(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) -> None:
@@ -232,12 +235,12 @@ def _read(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) ->
 
 
 def _look_again(parts: Parts, cases: list[_Case], spec: AnswerSpec, report: Report) -> None:
-    """Ask over single bullets where the reader does not bear out the draft, and keep the
-    answer it bears out best."""
+    """Ask over the likeliest bullet alone where the reader does not bear out the draft, and keep the answer
+    it bears out better. A refusal stands where the model decides alone (no tau)."""
     chosen = [
         (case, _likeliest(case))
         for case in cases
-        if case.found and len(case.bullets) > 1 and not _agreed(case)
+        if case.found and len(case.bullets) > 1 and not _agreed(case) and not _final(case, spec)
     ]
     prompts = [_asked(parts, case.question, [bullet.text]) for case, bullet in chosen]
     for (case, bullet), prompt, decoded in zip(
@@ -295,6 +298,10 @@ def _agreed(case: _Case) -> bool:
     )
 
 
+def _final(case: _Case, spec: AnswerSpec) -> bool:
+    return spec.tau is None and case.answer is not None and case.answer.refused
+
+
 def _likeliest(case: _Case) -> Bullet:
     """The bullet in which the reader most likely sees the answer start."""
     shares, start = [], 0
@@ -334,7 +341,7 @@ def _trace(case: _Case, ms: dict[str, float], *, timed: bool) -> Trace:
         answer=case.answer or Answer(REFUSAL, "", True),
         bullets=case.bullets,
         verdict=case.verdict,
-        prompt_tokens=len(case.prompt) + case.looked,
+        prompt_tokens=(len(case.prompt) if case.asked else 0) + case.looked,
         output_tokens=case.said,
         evidence_tokens=case.evidence_tokens,
         full_tokens=case.full_tokens,

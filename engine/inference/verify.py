@@ -40,7 +40,7 @@ def verify(answer: Answer, bullets: Sequence[Bullet], found: Found | None, tau: 
         parts |= {"agreement": overlap(answer.text, found.text), "answerable": 1 - found.none}
     known = {name: weight for name, weight in WEIGHTS.items() if name in parts}
     score = sum(weight * parts[name] for name, weight in known.items()) / sum(known.values())
-    held = parts["coverage"] >= COVERED and parts["numbers"] == 1
+    held = parts["coverage"] >= COVERED and parts["numbers"] == parts["names"] == 1
     return _judged(parts, score if held else score / 2, tau, _weakest(parts, answer))
 
 
@@ -59,8 +59,13 @@ def _coverage(answer: str, text: str) -> float:
 
 
 def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:
-    held = {match.strip(".,").lower() for match in pattern.findall(text)}
-    return float(all(match.strip(".,").lower() in held for match in pattern.findall(answer)))
+    held = {_bare(match) for match in pattern.findall(text)} | {_bare(word) for word in text.split()}
+    return float(all(_bare(match) in held for match in pattern.findall(answer)))
+
+
+def _bare(match: str) -> str:
+    """A name or number without what may differ: case, thousands commas, a possessive, the full stop after it."""
+    return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip(".()[];:!?\"“”"))
 
 
 def _judged(parts: dict[str, float], score: float, tau: float, doubt: str) -> Verdict:

@@ -70,6 +70,7 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
         gradient_checkpointing=loaded.device.kind == "cuda" and loaded.entry.parameters > 500,
         bf16=False,
         logging_steps=5,
+        logging_nan_inf_filter=False,  # it would hide a loss that is no number, and the mean would be 0
         save_strategy="steps",
         save_steps=0.25,
         save_total_limit=1,
@@ -97,8 +98,8 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
         callbacks=[_callback(report)],
     )
     trainer.remove_callback(PrinterCallback)
-    checkpoints = sorted(work.glob("checkpoint-*"), key=lambda path: path.stat().st_mtime)
-    result = trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    checkpoint = last_checkpoint(work)
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not math.isfinite(result.training_loss):
         raise TrainingError(
             f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate})."
@@ -109,19 +110,27 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
     return final
 
 
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest whole checkpoint in `work`; what a killed run has half written lacks its last file."""
+    whole = [file.parent for file in work.glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda path: path.stat().st_mtime, default=None)
+
+
 def order(rows: Sequence[Row], epochs: float, micro: int, seed: int) -> list[Row]:
-    """The rows as they will be seen, `epochs` times: shuffled, then sorted by length within windows of 16 micro-batches, whose order is
-    shuffled again. A micro-batch holds rows of like length, so little is padding, and a step mixes kinds."""
+    """The rows as they will be seen, `epochs` times: shuffled, then sorted by length within windows of 16
+    micro-batches, whose order is shuffled again. A micro-batch holds rows of like length, so little is
+    padding, and a step mixes kinds."""
     rng = random.Random(seed)
     seen: list[Row] = []
-    while len(seen) < round(len(rows) * epochs):
+    count = max(1, round(len(rows) * epochs))
+    while len(seen) < count:
         mixed = rng.sample(list(rows), len(rows))
         for start in range(0, len(mixed), 16 * micro):
             window = sorted(mixed[start : start + 16 * micro], key=lambda row: row.length)
             batches = [window[place : place + micro] for place in range(0, len(window), micro)]
             rng.shuffle(batches)
             seen += [row for batch in batches for row in batch]
-    return seen[: max(1, round(len(rows) * epochs))]
+    return seen[:count]
 
 
 def _dataset(rows: Sequence[Row]) -> Any:

@@ -1,4 +1,4 @@
-"""The embedded models and an index of tests/corpus.py, loaded once for all tests of the engine that need them."""
+"""The embedded models and an index of tests/corpus.py, loaded once for all tests of the engine."""
 
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""What is trained on is what will be served: the same tokens for the same question and bullets, and no answer in what is
-withheld."""
+"""What is trained on is what will be served, token for token, and what is withheld holds no answer."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One path from question to answer: stages in order, in batches or one by one, no model where no evidence is."""
+"""One path from question to answer: stages in order, in batches or one by one, and never without evidence."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -219,7 +219,8 @@ def test_the_tokens_are_those_the_model_was_given_and_said(parts: Parts, prompts
 def test_the_second_look_asks_over_the_bullet_in_which_the_reader_sees_the_answer(
     parts: Parts, prompts: list[list[int]]
 ) -> None:
-    """The reader insists on another bullet: it is shown alone, cited by its own number, and its tokens count."""
+    """The reader insists on another bullet: it is shown alone, cited by its own
+    number, and its tokens count."""
     place = "Michael Collins"
     (draft, *_, again, _), trace = drafts(replace(parts, reader=Says("Collins", place)), WALK)
     shown = next(bullet for bullet in trace.bullets if bullet.text.startswith(place))

@@ -1,4 +1,4 @@
-"""Near words are neighbours in the embedder's table and no form of the same word; the rest of a question stays."""
+"""Near words are neighbours in the embedder's table, no forms of the word; all else of a question stays."""
 
 import random
 import re

@@ -1,4 +1,5 @@
-"""The sample corpora keep the rules they were written under: sizes, evidence that stands in its document, questions in other words."""
+"""The sample corpora keep the rules they were written under: sizes, evidence that stands in its document,
+questions in other words."""
 
 import re
 
@@ -27,7 +28,9 @@ def test_there_are_enough_documents_of_the_right_length(sample: tuple[str, Corpu
     assert {key: count for key, count in lengths.items() if not short <= count <= long} == {}
 
 
-def test_there_are_enough_questions_of_every_kind_and_a_seventh_has_no_answer(sample: tuple[str, Corpus]) -> None:
+def test_there_are_enough_questions_of_every_kind_and_a_seventh_has_no_answer(
+    sample: tuple[str, Corpus],
+) -> None:
     name, corpus = sample
     assert len(corpus.questions) >= RULES[name][3]
     assert {question.kind for question in corpus.questions if question.answerable} == KINDS
@@ -38,7 +41,9 @@ def test_there_are_enough_questions_of_every_kind_and_a_seventh_has_no_answer(sa
         assert 0.1 <= sum(not question.answerable for question in chosen) / len(chosen) <= 0.2
 
 
-def test_every_evidence_sentence_stands_in_its_document_and_holds_the_answer(sample: tuple[str, Corpus]) -> None:
+def test_every_evidence_sentence_stands_in_its_document_and_holds_the_answer(
+    sample: tuple[str, Corpus],
+) -> None:
     texts = {document.id: document.text for document in sample[1].documents}
     for question in sample[1].questions:
         assert question.document in texts, question.id
@@ -52,7 +57,9 @@ def test_no_question_is_asked_twice_and_none_gives_its_answer_away(sample: tuple
     assert len(set(asked)) == len(asked)
     for question in sample[1].questions:
         if question.answerable:
-            assert f" {normalize(question.answers[0])} " not in f" {normalize(question.question)} ", question.id
+            assert f" {normalize(question.answers[0])} " not in f" {normalize(question.question)} ", (
+                question.id
+            )
 
 
 def test_questions_are_in_other_words_than_the_text(sample: tuple[str, Corpus]) -> None:
@@ -65,6 +72,8 @@ def test_questions_are_in_other_words_than_the_text(sample: tuple[str, Corpus]) 
 
 
 def test_no_form_of_question_floods_the_set(sample: tuple[str, Corpus]) -> None:
-    openings = [" ".join(re.findall(r"\w+", question.question.lower())[:4]) for question in sample[1].questions]
+    openings = [
+        " ".join(re.findall(r"\w+", question.question.lower())[:4]) for question in sample[1].questions
+    ]
     most = max(openings.count(opening) for opening in set(openings))
     assert most <= 0.05 * len(openings)

@@ -1,6 +1,7 @@
 """Spans stand where they say, never overlap, and find what people ask for."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ SENTENCES = (
     "Henry II of England met Ludwig van Beethoven at Cape Canaveral.",
 )
 pieces = st.sampled_from(
-    " ".join(SENTENCES).split() + ["the", "of", ",", ".", "—", "20%", "$5", "U.S.", "’s", "\n"]
+    [*" ".join(SENTENCES).split(), "the", "of", ",", ".", "—", "20%", "$5", "U.S.", "’s", "\n"]
 )
 
 
@@ -40,7 +41,7 @@ def test_spans_are_pieces_of_the_sentence_and_do_not_overlap(sentence: str) -> N
         assert span.kind in KINDS
         assert len(span.text.split()) <= 14
     ordered = sorted(made, key=lambda span: span.start)
-    assert all(one.end <= other.start for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(ordered))
     assert made == spans(sentence)
 
 

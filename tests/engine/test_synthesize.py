@@ -1,4 +1,4 @@
-"""Questions written from a few documents: every kept one went round and back, and what was dropped is counted."""
+"""Questions written from a few documents: each kept one went round and back, each dropped one is counted."""
 
 from collections import Counter
 from collections.abc import Sequence

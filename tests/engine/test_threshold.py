@@ -1,4 +1,4 @@
-"""Of the thresholds that refuse enough, none on a fine grid gains more; where nothing was seen, nothing is refused."""
+"""Of the thresholds that refuse enough, none gains more; where nothing was seen, nothing is refused."""
 
 import pytest
 from hypothesis import given, settings

@@ -122,7 +122,8 @@ def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
     ],
 )
 def test_an_answer_that_its_cited_evidence_does_not_hold_gets_half(answer: Answer, held: bool) -> None:
-    """A number must stand there whole, at least half of the words (as stems) must; no citation: all bullets."""
+    """A number must stand there whole, at least half of the words (as stems) must; no
+    citation: all bullets."""
     found = read(answer.text)
     score = verify(answer, BULLETS, found, 0).score
     assert score == pytest.approx(1.0 if held else 0.5)
