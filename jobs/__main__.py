@@ -67,7 +67,7 @@ def _stop_on_signals() -> None:
 def _parser() -> argparse.ArgumentParser:
     about = "Bantam: make a small model good on your documents, and measure it."
     parser = argparse.ArgumentParser(prog="python -m jobs", description=about)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, title="commands")
     about = "documents in, the table out"
     quick = commands.add_parser("quickstart", help=about, description=QuickstartSpec.__doc__)
     add_options(quick, QuickstartSpec)
@@ -155,9 +155,9 @@ def _retrieval(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from jobs.bench import bench, shown
+    from jobs.bench import STAGES, bench, shown
 
-    result = bench(Console(4))
+    result = bench(Console(STAGES))
     _print_json(result) if options.json else print(shown(result))
 
 
