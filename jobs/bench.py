@@ -8,7 +8,7 @@ bench.html.
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -64,7 +64,7 @@ def bench(console: Console) -> dict[str, Any]:
     curves: dict[str, list[float]] = {}
 
     console.begin("index")
-    index = _indexing(corpus.documents, figures, console)
+    index = _indexing(corpus.documents, figures, curves, console)
     console.end(_said(figures, "index", "index_growth"))
 
     console.begin("queries")
@@ -120,7 +120,12 @@ def rounded(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _indexing(documents: Sequence[Document], figures: dict[str, Figure], console: Console) -> indexes.Index:
+def _indexing(
+    documents: Sequence[Document],
+    figures: dict[str, Figure],
+    curves: dict[str, list[float]],
+    console: Console,
+) -> indexes.Index:
     indexes.build(documents[:1])  # warm-up: the embedder is loaded by this
     begun = time.perf_counter()
     index = indexes.build(documents, report=console)
@@ -149,6 +154,7 @@ def _indexing(documents: Sequence[Document], figures: dict[str, Figure], console
         rates.append(len(made.chunks) / (clock() - begun))
     what = f"chunks a {unit}: {rates[1]:.1f} at {len(many)} documents to {rates[0]:.1f} at {len(few)}"
     figures["index_growth"] = Figure(rates[1] / rates[0], "ratio", what)
+    curves |= {"growth_documents": [len(few), len(many)], "growth_rates": rates}
     return index
 
 
@@ -224,12 +230,12 @@ class _Enough(Exception):
 class _Watch:
     """Listens to a training run: tokens seen by the second, until `seconds` have passed since it began."""
 
-    def __init__(self, seconds: float, console: Report) -> None:
-        self.seconds, self.console = seconds, console
+    def __init__(self, seconds: float, console: Report, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self.console, self.clock = seconds, console, clock
         self.points: list[tuple[float, float]] = []
 
     def __call__(self, said: Progress | Metric) -> None:
-        now = time.monotonic()
+        now = self.clock()
         if isinstance(said, Progress) and not self.points:
             self.points.append((now, 0.0))
         elif isinstance(said, Metric) and said.name == "num_tokens":

@@ -10,6 +10,7 @@ from engine.evaluation.report import STYLE
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+TICKS = [base * 10**power for power in range(6) for base in (1, 2, 5)]
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 PAGE = """<!doctype html>
 <html lang="en">
@@ -28,7 +29,7 @@ PAGE = """<!doctype html>
 <div class="table" role="region" aria-label="Table of figures" tabindex="0">
 <table>
 <thead><tr><th scope="col">figure</th><th scope="col">value</th><th scope="col">unit</th>
-<th scope="col">measured on</th></tr></thead>
+<th scope="col" class="what">measured on</th></tr></thead>
 <tbody>
 {lines}</tbody>
 </table>
@@ -47,7 +48,7 @@ def page(result: dict[str, Any]) -> str:
 
     lines = "".join(
         f'<tr><th scope="row">{escape(name.replace("_", " "))}</th><td>{one["value"]:,.2f}</td>'
-        f"<td>{escape(one['unit'])}</td><td>{escape(one['what'])}</td></tr>\n"
+        f'<td>{escape(one["unit"])}</td><td class="what">{escape(one["what"])}</td></tr>\n'
         for name, one in result["figures"].items()
     )
     curves = result["curves"]
@@ -60,10 +61,10 @@ def page(result: dict[str, Any]) -> str:
             "compression alone, and the whole way to a verified answer.",
         ),
         _section(
-            "training",
-            "Training",
-            training(curves["train_tokens_per_s"]),
-            "Tokens a second between one report of the trainer and the next.",
+            "growth",
+            "Indexing ten times as much",
+            growth(curves["growth_documents"], curves["growth_rates"]),
+            result["figures"]["index_growth"]["what"] + ".",
         ),
     ]
     load = result["load_before"]
@@ -71,7 +72,7 @@ def page(result: dict[str, Any]) -> str:
     machine += "" if load is None else f"; load before it began: {load:.1f}"
     return PAGE.format(
         policy=POLICY,
-        style=STYLE,
+        style=f"{STYLE}.what {{ text-align: left; white-space: normal; min-width: 16em; }}",
         plotly=get_plotlyjs(),
         machine=escape(machine),
         lines=lines,
@@ -91,25 +92,30 @@ def latencies(query_ms: Sequence[float], answer_ms: Sequence[float]) -> "Figure"
         figure.add_scatter(
             x=sorted(ms), y=shares, name=name, mode="lines", line={"color": colour, "shape": "hv"}
         )
-    figure.update_xaxes(title="milliseconds (logarithmic)", type="log")
+    figure.update_xaxes(
+        title="milliseconds (logarithmic)",
+        type="log",
+        tickvals=TICKS,
+        ticktext=[f"{tick:,}" for tick in TICKS],
+    )
     figure.update_yaxes(title="questions done, %", range=[0, 102])
     return _dressed(figure)
 
 
-def training(rates: Sequence[float]) -> "Figure":
-    """Tokens a second in the order they were measured."""
+def growth(documents: Sequence[float], rates: Sequence[float]) -> "Figure":
+    """Chunks a second over the number of documents that were indexed at once."""
     import plotly.graph_objects as go
 
     figure = go.Figure(
-        go.Scatter(
-            x=list(range(1, len(rates) + 1)),
+        go.Bar(
+            x=[f"{count:.0f} documents" for count in documents],
             y=list(rates),
-            mode="lines+markers",
-            marker={"color": P50_COLOUR},
+            marker_color=P50_COLOUR,
+            text=[f"{rate:.1f}" for rate in rates],
+            width=0.4,
         )
     )
-    figure.update_xaxes(title="report of the trainer", dtick=1 if len(rates) < 15 else None)
-    figure.update_yaxes(title="tokens/s", rangemode="tozero")
+    figure.update_yaxes(title="chunks a second of computing", rangemode="tozero")
     return _dressed(figure)
 
 

@@ -36,9 +36,7 @@ class AnswerSpec(BaseModel):
     dense_weight: float = Field(
         0.7, ge=0, le=1, description="share of the dense score in the fused one, the rest is BM25's"
     )
-    look_again: bool = Field(
-        True, description="where the reader disagrees, also ask over its bullet alone"
-    )
+    look_again: bool = Field(True, description="where the reader disagrees, also ask over its bullet alone")
     tau: float | None = Field(
         None, ge=0, le=1, description="least verifier score that is answered; unset: the model decides"
     )

@@ -65,7 +65,7 @@ def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:
 
 def _bare(match: str) -> str:
     """A name or number without what may differ: case, thousands commas, a possessive, the full stop after it."""
-    return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip(".()[];:!?\"“”"))
+    return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip('.()[];:!?"“”'))
 
 
 def _judged(parts: dict[str, float], score: float, tau: float, doubt: str) -> Verdict:

@@ -228,6 +228,18 @@ def test_a_resumed_arm_leaves_its_last_answers_only(
     assert answers.read(db, job)[0]["question_id"] == "kept"
 
 
+def test_arms_that_are_not_kept_go_and_other_jobs_stay(db: Database, job: str) -> None:
+    jobs.start(db, "other", "quickstart", "n", {})
+    for name in (job, "other"):
+        for arm in ("Baseline", 'it\'s, an "arm"', "RAG"):
+            answers.record(db, name, arm, [answer("q")])
+    answers.keep_only(db, job, ['it\'s, an "arm"', "Baseline", "Large"])
+    assert answers.arms(db, job) == ["Baseline", 'it\'s, an "arm"']
+    assert len(answers.arms(db, "other")) == 3
+    answers.keep_only(db, job, [])
+    assert answers.arms(db, job) == []
+
+
 def test_traces_of_dataclasses_models_and_numpy_come_back_as_plain_data(db: Database, job: str) -> None:
     trace = {
         "outer": Outer(Inner({"coverage": math.nan, "reader": np.float32(0.5)}, (1.0, math.inf))),
