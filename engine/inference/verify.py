@@ -64,7 +64,7 @@ def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:
 
 
 def _bare(match: str) -> str:
-    """A name or number without what may differ: case, thousands commas, a possessive, the full stop after it."""
+    """A name or number without what may differ: case, thousands commas, a possessive, a full stop."""
     return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip('.()[];:!?"“”'))
 
 
