@@ -17,7 +17,7 @@ from typing import Any
 from engine.data.records import Question
 from engine.data.reword import near_words, reword
 from engine.data.spans import spans
-from engine.evaluation.metrics import f1, normalize
+from engine.evaluation.metrics import f1, holds_answer
 from engine.inference.decode import decode
 from engine.inference.extract import Reader
 from engine.inference.model import Loaded
@@ -159,13 +159,13 @@ def _checked(
 ) -> Iterator[tuple[_Source, str, str]]:
     """Each source with its question and why it was dropped, or KEPT."""
     vectors = index.embedder.vectors(list(asked))
-    hits = search_many(index, list(asked), k)
+    hits = search_many(index, list(asked), k, vectors=vectors)
     read = reader.read(list(asked), [source.context for source in sources])
     for source, question, vector, found, back in zip(sources, asked, vectors, hits, read, strict=True):
         verdict = KEPT
         if not question.endswith("?") or len(question.split()) < 4:
             verdict = NOT_A_QUESTION
-        elif f" {normalize(source.answer)} " in f" {normalize(question)} ":
+        elif holds_answer(question, [source.answer]):
             verdict = GIVES_AWAY
         elif question.lower() in seen:
             verdict = REPEATED

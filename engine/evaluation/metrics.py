@@ -60,7 +60,7 @@ def accuracy(prediction: str, golds: Sequence[str]) -> float:
     "art" does not stand in "part of it". A gold of which normalisation leaves nothing is never contained.
     ValueError when `golds` is empty. Length is not punished: read it next to F1.
     """
-    return float(_holds_answer(prediction, _accepted(golds)))
+    return float(holds_answer(prediction, _accepted(golds)))
 
 
 def citation_correct(answer: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> float | None:
@@ -72,7 +72,7 @@ def citation_correct(answer: Answer, bullets: Sequence[Bullet], golds: Sequence[
     accepted = _accepted(golds)
     if answer.refused or not bullets:
         return None
-    return float(any(_holds_answer(text, accepted) for text in _cited(answer, bullets)))
+    return float(any(holds_answer(text, accepted) for text in _cited(answer, bullets)))
 
 
 def citation_precision(
@@ -96,7 +96,7 @@ def citation_precision(
     cited = _cited(answer, bullets)
     if not cited:
         return 0.0
-    return sum(_holds_answer(text, accepted) or _is_evidence(text, evidence) for text in cited) / len(cited)
+    return sum(holds_answer(text, accepted) or _is_evidence(text, evidence) for text in cited) / len(cited)
 
 
 def _accepted(golds: Sequence[str]) -> Sequence[str]:
@@ -123,7 +123,8 @@ def _contains(tokens: list[str], run: list[str]) -> bool:
     return any(tokens[i : i + len(run)] == run for i in range(len(tokens) - len(run) + 1))
 
 
-def _holds_answer(text: str, golds: Sequence[str]) -> bool:
+def holds_answer(text: str, golds: Sequence[str]) -> bool:
+    """Whether an accepted answer stands in `text` as a run of whole normalised words."""
     tokens = normalize(text).split()
     return any(_contains(tokens, normalize(gold).split()) for gold in golds)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.data.records import Document, Question
 from engine.errors import DataError
-from engine.evaluation.metrics import normalize
+from engine.evaluation.metrics import holds_answer
 from engine.progress import Progress, Report, silent
 from engine.retrieval.compress import compress
 from engine.retrieval.index import build
@@ -63,12 +63,12 @@ def measure(
         ranks.append(order.index(question.document) if question.document in order else -1)
         top = hits[:K]
         full += sum(hit.chunk.tokens for hit in top)
-        reachable = _holds(" ".join(hit.chunk.text for hit in top), question)
+        reachable = holds_answer(" ".join(hit.chunk.text for hit in top), question.answers)
         reached += reachable
         for most in (5, 8):
             text = [bullet.text for bullet in compress(index, question.question, top, most, vector=vector)]
             tokens[most] += sum(index.embedder.lengths(text)) if text else 0
-            kept[most] += reachable and _holds(" ".join(text), question)
+            kept[most] += reachable and holds_answer(" ".join(text), question.answers)
         report(Progress("measure", done, len(asked), "questions"))
     count = len(asked)
     return RetrievalResult(
@@ -94,8 +94,3 @@ def _dcg(ranks: Sequence[int]) -> float:
 
 def _recall(ranks: Sequence[int], depth: int) -> float:
     return sum(0 <= rank < depth for rank in ranks) / len(ranks)
-
-
-def _holds(text: str, question: Question) -> bool:
-    padded = f" {normalize(text)} "
-    return any(f" {gold} " in padded for gold in map(normalize, question.answers) if gold)

@@ -58,10 +58,11 @@ def search(
 
 
 def search_many(
-    index: Index, questions: Sequence[str], k: int = 3, *, dense_weight: float = 0.7
+    index: Index, questions: Sequence[str], k: int = 3, *, dense_weight: float = 0.7, vectors: Any = None
 ) -> list[list[Hit]]:
-    """`search` for many questions, embedded together."""
-    vectors = index.embedder.vectors(list(questions))
+    """`search` for many questions, embedded together unless their `vectors` are there already."""
+    if vectors is None:
+        vectors = index.embedder.vectors(list(questions))
     return [
         search(index, q, k, dense_weight=dense_weight, vector=v)
         for q, v in zip(questions, vectors, strict=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.records import Question
-from engine.evaluation.metrics import normalize
+from engine.evaluation.metrics import holds_answer
 from engine.inference.prompt import REFUSAL, answer_messages, answer_text, completion_ids, prompt_ids
 from engine.inference.trace import Bullet
 from engine.progress import Progress, Report, silent
@@ -60,8 +60,9 @@ def rows(
     Evidence that the retriever missed takes the place of the weakest bullet. The order is shuffled by `seed`.
     """
     rng = random.Random(seed)
-    found = search_many(index, [question.question for question in questions], k)
-    vectors = index.embedder.vectors([question.question for question in questions])
+    asked = [question.question for question in questions]
+    vectors = index.embedder.vectors(asked)
+    found = search_many(index, asked, k, vectors=vectors)
     made: list[Row] = []
     report(Progress("rows", 0, len(questions), "questions"))
     for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
@@ -98,8 +99,7 @@ def rows(
 
 def holds(text: str, question: Question) -> bool:
     """Whether `text` is the question's evidence or holds one of its answers as whole words."""
-    padded = f" {normalize(text)} "
-    return text == question.evidence or any(f" {normalize(answer)} " in padded for answer in question.answers)
+    return text == question.evidence or holds_answer(text, question.answers)
 
 
 def _with_evidence(served: list[Bullet], question: Question, rng: random.Random) -> list[Bullet]:

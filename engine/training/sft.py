@@ -6,7 +6,6 @@ Resumes from its last checkpoint in `work`. Knows nothing of how rows were made.
 
 import math
 import random
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -149,7 +148,6 @@ def _callback(report: Report) -> Any:
 
     class Reporting(TrainerCallback):
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.begun, self.first = time.monotonic(), state.global_step
             report(Progress("train", state.global_step, state.max_steps, "steps"))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
