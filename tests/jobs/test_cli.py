@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ConfigError
-from jobs.__main__ import add_options, from_options
+from jobs.options import add_options, from_options
 from jobs.specs import ARMS, QuickstartSpec
 from tests.commands import ROOT, Command, environment, run
 
@@ -205,8 +205,9 @@ def test_retrieval_prints_one_json_object_with_the_promised_names(here: Command,
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     """`python -m jobs ... | head -1` once ended with the interpreter's own complaint."""
     program = (
-        "import sys; from jobs.__main__ import main; import jobs.__main__ as m;"
-        "m._setup = lambda o: m._print_json(['x' * 1000] * 1000);"
+        "import sys; from jobs.__main__ import main; import jobs.verbs.setup as m;"
+        "from jobs.options import print_json;"
+        "m._run = lambda o: print_json(['x' * 1000] * 1000);"
         "sys.exit(main(['setup']))"
     )
     done = subprocess.run(

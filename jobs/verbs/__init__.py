@@ -1,0 +1,12 @@
+"""The commands of `python -m jobs`, one module each, in the order of --help.
+
+A module has `add(commands)`, which adds its parser with `set_defaults(command=...)`. Heavy imports wait
+until the command runs, so that --help is there at once.
+"""
+
+import argparse
+from typing import TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+VERBS = ("quickstart", "ask", "retrieval", "bench", "setup")
