@@ -98,3 +98,23 @@ def first(db: Database) -> None:
     """Every table that quickstart writes, and the columns that a queue of jobs will need."""
     for statement in FIRST:
         db.execute(statement)
+
+
+@migrations(name="vote")
+def vote(db: Database) -> None:
+    """Votes of the playground. Both sides are kept whole, so that a vote alone makes a preference pair."""
+    db.execute(
+        """create table vote (
+            id integer primary key,
+            experiment text not null,
+            question text not null,
+            vote text not null check (vote in ('left', 'right', 'tie', 'bad')),
+            blind integer not null,
+            left_name text not null,
+            right_name text not null,
+            left_side text not null,
+            right_side text not null,
+            created_at text not null
+        ) strict"""
+    )
+    db.execute("create index vote_experiment on vote (experiment, created_at)")

@@ -7,13 +7,16 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from storage import jobs
 from storage.db import FILE, connect, fetch, now, to_json, writing
 from storage.errors import StorageError
+from storage.migrations import migrations
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLES = {"job", "metric", "dataset", "index_", "model", "answer"}
+TABLES = {"job", "metric", "dataset", "index_", "model", "answer", "vote"}
+STEPS = len(migrations.pending(Database(memory=True, execute_plugins=False)))
 
 
 def test_a_fresh_workspace_gets_every_table_once(tmp_path: Path) -> None:
@@ -21,7 +24,7 @@ def test_a_fresh_workspace_gets_every_table_once(tmp_path: Path) -> None:
     for _ in range(2):
         db = connect(home)
         assert set(db.table_names()) >= TABLES
-        assert len(fetch(db, "select name from _sqlite_migrations")) == 1
+        assert len(fetch(db, "select name from _sqlite_migrations")) == STEPS
         db.close()
 
 
@@ -53,7 +56,7 @@ def test_processes_that_open_a_fresh_database_at_once_all_succeed(tmp_path: Path
         assert child.returncode == 0, error
     db = connect(tmp_path)
     assert fetch(db, "select id, state from job order by id") == [{"id": i, "state": "done"} for i in "abc"]
-    assert len(fetch(db, "select name from _sqlite_migrations")) == 1
+    assert len(fetch(db, "select name from _sqlite_migrations")) == STEPS
 
 
 def test_a_fresh_database_that_another_writes_is_waited_for(tmp_path: Path) -> None:
