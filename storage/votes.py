@@ -64,8 +64,8 @@ def tally(db: Database, experiment: str, first: str, second: str) -> dict[str, i
         """select case when vote in ('tie', 'bad') then vote
                 when (vote = 'left') = (left_name = :first) then 'first' else 'second' end as won,
             count(*) as votes
-        from vote where experiment = :experiment
-            and ((left_name = :first and right_name = :second) or (left_name = :second and right_name = :first))
+        from vote where experiment = :experiment and left_name != right_name
+            and left_name in (:first, :second) and right_name in (:first, :second)
         group by won""",
         {"experiment": experiment, "first": first, "second": second},
     )

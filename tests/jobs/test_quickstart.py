@@ -27,8 +27,8 @@ from engine.inference.decode import decode
 from engine.progress import Metric, Progress
 from engine.retrieval import index as indexes
 from engine.training import adapters, sft
-from jobs.options import add_options, from_options
 from jobs.console import Console
+from jobs.options import add_options, from_options
 from jobs.specs import ARMS, FOUR, QuickstartSpec
 from storage import answers, artifacts, jobs, metrics
 from storage.db import connect
