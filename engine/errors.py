@@ -21,6 +21,10 @@ class ModelError(LabError):
     """A model that cannot be found, fetched, verified, loaded or fitted in memory."""
 
 
+class EndpointError(LabError):
+    """A server of models that cannot be reached, refuses or answers what cannot be read."""
+
+
 class IndexError_(LabError):
     """An index that cannot be built, read or used with what it is asked for."""
 
