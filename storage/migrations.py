@@ -118,3 +118,48 @@ def vote(db: Database) -> None:
         ) strict"""
     )
     db.execute("create index vote_experiment on vote (experiment, created_at)")
+
+
+SECOND = (
+    "alter table job add column priority integer not null default 0",
+    "alter table job add column device text not null default 'auto'",  # as asked for
+    "alter table job add column lane text",  # the device it was given when it was claimed
+    "alter table job add column runner text not null default 'local'",
+    "alter table job add column claims integer not null default 0",  # names a run: only the latest may write
+    "alter table job add column max_attempts integer not null default 3",
+    "alter table job add column progress text not null default 'null'",
+    "alter table job add column artifact text",
+    "alter table job add column parent text",
+    "alter table job add column remote text",  # the id that a runner elsewhere gave it
+    "alter table job add column cancel_at text",
+    "create index job_queue on job (state, priority desc, created_at)",
+    "create index job_created on job (created_at)",
+    "create index job_parent on job (parent)",
+    """create table worker (
+        id text primary key,
+        pid integer not null,
+        pid_created real not null,
+        devices text not null,
+        started_at text not null,
+        heartbeat_at text not null
+    ) strict""",
+    # rows in the order of their key: a curve is one run over neighbouring rows
+    """create table metric_by_key (
+        job_id text not null references job (id) on delete cascade,
+        name text not null,
+        step integer not null,
+        value real,
+        at text not null,
+        primary key (job_id, name, step)
+    ) strict, without rowid""",
+    "insert into metric_by_key select job_id, name, step, value, at from metric",
+    "drop table metric",
+    "alter table metric_by_key rename to metric",
+)
+
+
+@migrations(name="0002_queue")
+def second(db: Database) -> None:
+    """What a queue has to know about a job, the worker's row, and metrics that can be drawn at once."""
+    for statement in SECOND:
+        db.execute(statement)
