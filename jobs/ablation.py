@@ -13,6 +13,7 @@ from engine.evaluation.scoring import Row, summarize
 from engine.inference.orchestrator import AnswerSpec, Parts
 from engine.progress import Metric
 from jobs.experiment import Experiment
+from jobs.opened import write_questions
 from jobs.specs import ARMS
 from jobs.workspace import artifact
 
@@ -71,6 +72,7 @@ def report(experiment: Experiment, results: dict[str, ArmResult]) -> dict[str, A
     place = artifact("experiment", experiment.name)
     title = f"Bantam: {experiment.name}"
     with writing(place, _manifest(experiment, results)) as folder:
+        write_questions(folder, experiment.dev + experiment.test)
         write_report(
             folder / "report",
             title,

@@ -1,50 +1,38 @@
 """Ask one question of an experiment's best arm, and show what it was answered from."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from engine.artifact import read_manifest, whole
 from engine.errors import ConfigError
-from jobs.workspace import artifact, checked_name
-
-BEST = ("lora+rag+compress", "rag+compress", "large", "lora+rag", "rag", "lora", "baseline")
+from engine.inference.trace import Draft, Trace
+from jobs.opened import model_of, open_experiment
 
 
 def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
     """Answer `question` as the experiment `name` does: bullets, answer, citations, verdict, tokens,
     milliseconds by stage."""
-    from engine.inference.extract import reader
-    from engine.inference.model import load
-    from engine.inference.orchestrator import AnswerSpec, Parts, answer, last
-    from engine.retrieval import index as indexes
-    from engine.training.adapters import check
+    from engine.inference.orchestrator import answer, last
 
     if not question.strip():
         raise ConfigError(
             "The question is empty: write it in quotes, like: "
             'python -m jobs ask "Who found Titan?" --name space'
         )
-    place = artifact("experiment", checked_name(name))
-    if not whole(place):
-        raise ConfigError(
-            f"There is no experiment {name!r} yet: run `python -m jobs quickstart --name {name}` first."
-        )
-    made = read_manifest(place)
-    arm = next(one for one in BEST if one in made["arms"])
-    spec = AnswerSpec(**made["arms"][arm]["answer"])
-    if made["arms"][arm]["threshold"]:
-        spec = spec.model_copy(update={"tau": made["arms"][arm]["threshold"]["tau"]})
-    index = indexes.load(artifact("index", made["index"]))
-    adapter = artifact("adapter", made["adapter"]) if arm.startswith("lora") else None
-    model = made["spec"]["large"] if arm == "large" else made["spec"]["small"]
-    loaded = load(model, adapter=adapter, device=device)
-    warnings = check(adapter, loaded, index) if adapter else []
-    parts = Parts(loaded, index, reader(device=device))
+    opened = open_experiment(name, device)
+    arm = opened.arm
+    parts, spec = opened.parts(), opened.spec()
+    warnings = opened.warnings(model_of(arm))
     last(answer(parts, question, spec))  # warm-up: the first answer pays for loading
     trace = last(answer(parts, question, spec))
-    titles = {chunk.document: chunk.title for chunk in index.chunks}
+    model = opened.manifest["spec"]["large" if arm == "large" else "small"]
+    return described(trace, opened.titles) | {"arm": arm, "model": model, "warnings": warnings}
+
+
+def described(trace: Trace, titles: Mapping[str, str]) -> dict[str, Any]:
+    """A trace as plain data, for machines: the keys that `ask --json` and the playground's /ask share."""
     return {
-        "question": question,
+        "question": trace.question,
         "answer": trace.answer.text,
         "refused": trace.answer.refused,
         "citations": [
@@ -60,6 +48,14 @@ def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
         ],
         "bullets": [asdict(bullet) for bullet in trace.bullets],
         "verdict": asdict(trace.verdict) if trace.verdict else None,
+        "tier": trace.tier,
+        "decision": trace.decision,
+        "drafts": [_draft(draft) for draft in trace.drafts],
+        "cost": trace.cost,
+        "low_relevance": trace.low_relevance,
+        "notes": list(trace.notes),
+        "error": trace.error,
+        "shaped": trace.shaped,
         "tokens": {
             "prompt": trace.prompt_tokens,
             "output": trace.output_tokens,
@@ -67,9 +63,21 @@ def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
             "full": trace.full_tokens,
         },
         "ms": {stage: round(value, 1) for stage, value in trace.ms.items()},
-        "arm": arm,
-        "model": model,
-        "warnings": warnings,
+    }
+
+
+def _draft(draft: Draft) -> dict[str, Any]:
+    return {
+        "tier": draft.tier,
+        "answer": draft.answer.text,
+        "refused": draft.answer.refused,
+        "citations": list(draft.answer.citations),
+        "moved": draft.answer.moved,
+        "again": draft.again,
+        "verdict": asdict(draft.verdict) if draft.verdict else None,
+        "samples": [sample.text for sample in draft.samples],
+        "agreement": draft.agreement,
+        "tokens": {"prompt": draft.prompt_tokens, "output": draft.output_tokens},
     }
 
 
@@ -82,6 +90,7 @@ def shown(result: dict[str, Any]) -> str:
         "",
         f"Answer: {result['answer']}" + "".join(f" [{number}]" for number in sorted(cited)),
         f"Verdict: {verdict['reason'] if verdict else 'the model says that it does not know'}",
+        *([f"Decision: {result['decision']}"] if len(result["drafts"]) > 1 else []),
         f"Tokens: {tokens['prompt']} in the prompt, {tokens['output']} out; "
         f"evidence {tokens['evidence']} instead of {tokens['full']}",
         f"Milliseconds: {', '.join(f'{stage} {value:.0f}' for stage, value in ms.items())}, "

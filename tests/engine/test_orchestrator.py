@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.errors import ConfigError
-from engine.inference import orchestrator
+from engine.inference import tiers
 from engine.inference.extract import Found
 from engine.inference.orchestrator import (
     Answered,
@@ -60,13 +60,13 @@ class Unloaded:
 def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Every prompt that the model is given, in order."""
     seen: list[list[int]] = []
-    decode = orchestrator.decode
+    decode = tiers.decode
 
     def recorded(loaded: Any, asked: Sequence[list[int]], **options: Any) -> Any:
         seen.extend(list(prompt) for prompt in asked)
         return decode(loaded, asked, **options)
 
-    monkeypatch.setattr(orchestrator, "decode", recorded)
+    monkeypatch.setattr(tiers, "decode", recorded)
     return seen
 
 
@@ -74,7 +74,11 @@ def untimed(trace: Trace) -> Trace:
     """Without what differs by a rounding error or by the clock."""
     said = replace(trace.answer, refusal=0.0, logprobs=())
     bullets = tuple(replace(bullet, score=0.0) for bullet in trace.bullets)
-    return replace(trace, answer=said, bullets=bullets, verdict=None, ms={}, timed=False)
+    drafts = tuple(
+        replace(draft, answer=replace(draft.answer, refusal=0.0, logprobs=()), verdict=None)
+        for draft in trace.drafts
+    )
+    return replace(trace, answer=said, bullets=bullets, verdict=None, ms={}, timed=False, drafts=drafts)
 
 
 def test_the_events_come_in_order_each_with_its_time(parts: Parts) -> None:
@@ -106,7 +110,8 @@ def test_without_evidence_nothing_is_retrieved_read_or_looked_at_again(parts: Pa
 
 def test_the_events_can_be_left_at_any_time(parts: Parts) -> None:
     """Each stage runs only when its event is asked for: the first two touch no model."""
-    events = answer(replace(parts, loaded=Unloaded()), WALK, AnswerSpec())
+    speechless = replace(parts.loaded, model=Unloaded())
+    events = answer(replace(parts, loaded=speechless), WALK, AnswerSpec())
     assert isinstance(next(events), Retrieved)
     assert isinstance(next(events), Compressed)
     events.close()

@@ -10,7 +10,8 @@ import pytest
 from engine.artifact import read_manifest, write_json
 from engine.data.load import load
 from engine.errors import ConfigError, IndexError_
-from jobs.ask import BEST, ask, shown
+from jobs.ask import ask, shown
+from jobs.opened import BEST
 from jobs.specs import ARMS
 from tests.commands import Command, Finished, Material
 
