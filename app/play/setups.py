@@ -1,0 +1,108 @@
+"""Set-ups: which tiers answer a question, and how. Made from what a browser sends, so everything is checked.
+
+Knows experiments by name only and loads nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from engine.errors import ConfigError
+from engine.inference.spec import AnswerSpec
+
+TierName = Literal["small", "adapter", "reader", "large"]
+TIERS: tuple[TierName, ...] = get_args(TierName)
+LABELS: dict[str, str] = {
+    "small": "small model",
+    "adapter": "small model with its adapter",
+    "reader": "extractive reader",
+    "large": "large model",
+}
+LONGEST = 2_000  # characters of a question
+
+
+class SetUp(BaseModel):
+    """What answers: `tiers` in the order they are asked, each once, and the spec of the answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tiers: tuple[TierName, ...]
+    answer: AnswerSpec = AnswerSpec()
+
+    @field_validator("tiers")
+    @classmethod
+    def _some(cls, tiers: tuple[TierName, ...]) -> tuple[TierName, ...]:
+        if not tiers:
+            raise ValueError("choose at least one tier")
+        return tuple(name for name in TIERS if name in tiers)
+
+    @property
+    def label(self) -> str:
+        """Its name in one line, equal for equal set-ups."""
+        spec = self.answer
+        if not spec.evidence:
+            return f"{' > '.join(self.tiers)}, no evidence"
+        kept = f"{spec.bullets} bullets" if spec.compress else "whole chunks"
+        return f"{' > '.join(self.tiers)}, {spec.k} chunks, {kept}{_more(spec)}"
+
+
+def made(tiers: Sequence[str], answer: Mapping[str, Any], base: AnswerSpec) -> SetUp:
+    """The set-up of these tiers, with `answer`'s settings over those of `base`. Raises ConfigError in one
+    sentence where a value does not fit."""
+    try:
+        spec = AnswerSpec(**(base.model_dump() | dict(answer)))
+        return SetUp(tiers=tuple(tiers), answer=spec)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][:1]) or "set-up"
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(
+            f"The setting {where} = {str(first.get('input'))[:60]!r} cannot be used: "
+            f"{said[0].lower()}{said[1:]}."
+        ) from error
+
+
+def asked(question: object) -> str:
+    """The question, if it can be asked. Raises ConfigError for an empty or an overlong one."""
+    text = question if isinstance(question, str) else ""
+    text = " ".join(text.split())
+    if not any(letter.isalnum() for letter in text):
+        raise ConfigError("The question is empty: write one, or choose one of the examples.")
+    if len(text) > LONGEST:
+        raise ConfigError(
+            f"The question has {len(text):,} characters and {LONGEST:,} can be asked: shorten it, and put "
+            "long text among the documents."
+        )
+    return text
+
+
+def presets(tiers: Sequence[str], base: AnswerSpec) -> dict[str, SetUp]:
+    """The set-ups offered for comparing where `tiers` are to be had, by name; a cascade comes first. A
+    single tier answers alone, with the base's tau."""
+    alone = base.model_copy(update={"accept": None, "samples": 0})
+    closed = alone.model_copy(update={"evidence": False, "tau": None})
+    first = "adapter" if "adapter" in tiers else "small"
+    found: dict[str, SetUp] = {}
+    if "large" in tiers and base.accept is not None:
+        found[f"cascade: {LABELS[first]}, then the large"] = made((first, "large"), {}, base)
+    for name in ("adapter", "small", "large", "reader"):
+        if name in tiers:
+            found[f"{LABELS[name]}, evidence"] = made((name,), {}, alone)
+    whole = alone.model_copy(update={"compress": False, "overlong": "drop"})
+    found[f"{LABELS[first]}, whole chunks"] = made((first,), {}, whole)
+    found[f"{LABELS[first]}, no evidence"] = made((first,), {}, closed)
+    if "large" in tiers:
+        found["large model, no evidence"] = made(("large",), {}, closed)
+    return found
+
+
+def _more(spec: AnswerSpec) -> str:
+    said = ""
+    if spec.accept is not None:
+        said += f", stands from {spec.accept:.2f}"
+    if spec.tau is not None:
+        said += f", tau {spec.tau:.2f}"
+    if spec.samples:
+        said += f", {spec.samples} samples"
+    return said + (f", {spec.shape}" if spec.shape != "short" else "")

@@ -1,0 +1,149 @@
+"""What is known about one question so far: the engine's events, gathered as they come.
+
+A View is all that panels and the API show. It draws nothing and asks nothing.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import LabError
+from engine.inference.events import (
+    Answered,
+    Compressed,
+    Drafted,
+    Escalated,
+    Event,
+    Prompted,
+    Retrieved,
+    Routed,
+    Sampled,
+    Token,
+    Verified,
+)
+from engine.inference.trace import Answer, Bullet, Trace, Verdict
+from engine.retrieval.search import Hit
+
+FRAME = 0.08  # seconds between two drawings while tokens come: 12 a second
+
+
+@dataclass
+class Turn:
+    """One tier's turn: what it was given, what it says (`text` while it speaks), what the verifier says."""
+
+    tier: str
+    tokens: int = 0
+    dropped: int = 0
+    text: str = ""
+    answer: Answer | None = None
+    again: bool = False
+    verdict: Verdict | None = None
+    samples: tuple[Answer, ...] = ()
+    agreement: float | None = None
+    ended: str = ""
+    failed: bool = False
+
+
+@dataclass
+class View:
+    """One question on its way. `error` is the sentence it ended with, if it did; `warnings` are the serving
+    checks' words; `tiers`, `accept` and `tau` are the set-up's; `first_ms` is when the first token came, `total_ms` when the last event did."""
+
+    question: str
+    tiers: int = 1
+    accept: float | None = None
+    tau: float | None = None
+    begun: float = field(default_factory=time.perf_counter)
+    warnings: list[str] = field(default_factory=list)
+    hits: tuple[Hit, ...] | None = None
+    low: bool = False
+    bullets: tuple[Bullet, ...] | None = None
+    routed: str = ""
+    full_tokens: int = 0
+    turns: list[Turn] = field(default_factory=list)
+    ms: dict[str, float] = field(default_factory=dict)
+    first_ms: float | None = None
+    total_ms: float = 0.0
+    trace: Trace | None = None
+    error: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing more to come."""
+        return self.trace is not None or bool(self.error)
+
+    def threshold(self, place: int) -> float | None:
+        """The score from which the draft of the turn at `place` stands."""
+        return self.accept if self.accept is not None and place < self.tiers - 1 else self.tau
+
+    def take(self, event: Event) -> None:
+        """Add what an event tells."""
+        self.total_ms = 1000 * (time.perf_counter() - self.begun)
+        if isinstance(event, Retrieved):
+            self.hits, self.low = event.hits, event.low
+            self._took("retrieve", event.ms)
+        elif isinstance(event, Compressed):
+            self.bullets = event.bullets
+            self._took("compress", event.ms)
+        elif isinstance(event, Routed):
+            self.routed = event.reason
+            self._took("route", event.ms)
+        elif isinstance(event, Prompted):
+            self.turns.append(Turn(event.tier, event.tokens, event.dropped))
+            self.full_tokens = max(self.full_tokens, event.full_tokens)
+            self._took("prompt", event.ms)
+        elif isinstance(event, Answered):
+            self._end(event.trace)
+        else:
+            self._turn(event)
+
+    def _turn(self, event: Token | Drafted | Verified | Sampled | Escalated) -> None:
+        if not self.turns or (self.turns[-1].ended and not isinstance(event, Escalated)):
+            self.turns.append(Turn(event.tier))
+        turn = self.turns[-1]
+        if isinstance(event, Token):
+            self.first_ms = self.total_ms if self.first_ms is None else self.first_ms
+            turn.text = event.text
+        elif isinstance(event, Drafted):
+            self.first_ms = self.total_ms if self.first_ms is None else self.first_ms
+            turn.answer, turn.again, turn.text = event.answer, event.again, ""
+            self._took("look again" if event.again else "draft", event.ms)
+        elif isinstance(event, Verified):
+            turn.verdict = event.verdict
+            self._took("verify", event.ms)
+        elif isinstance(event, Sampled):
+            turn.samples, turn.agreement = event.answers, event.agreement
+            self._took("sample", event.ms)
+        else:
+            turn.ended, turn.failed = event.reason, event.failed
+
+    def _end(self, trace: Trace) -> None:
+        self.trace, self.error = trace, trace.error
+        self.bullets, self.low = trace.bullets, trace.low_relevance
+        self.full_tokens = trace.full_tokens
+        if trace.ms:
+            self.ms = dict(trace.ms)
+
+    def _took(self, stage: str, ms: float) -> None:
+        self.ms[stage] = self.ms.get(stage, 0.0) + ms
+
+
+def follow(view: View, events: Iterator[Event], *, frame: float = FRAME) -> Iterator[Any]:
+    """Feed `events` to `view`, yielding the kind of event when there is something new to draw; while tokens
+    come at most once a `frame` (seconds). A LabError ends it with its sentence in `view.error`. Closing it
+    closes `events`, and so stops the model."""
+    drawn = 0.0
+    with closing(events):  # type: ignore[type-var]  # a generator
+        try:
+            for event in events:
+                view.take(event)
+                now = time.perf_counter()
+                if isinstance(event, Token) and now - drawn < frame:
+                    continue
+                drawn = now
+                yield type(event)
+        except LabError as error:
+            view.error = str(error)
+            yield LabError
