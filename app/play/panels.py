@@ -11,6 +11,7 @@ from engine.inference.trace import Answer, Bullet, Verdict
 from engine.retrieval.search import Hit
 
 SHOWN = 2_000  # characters of one untrusted text that are shown
+LOW = "Low relevance: even the best chunk has little to do with the question. Take the answer with care."
 PARTS = {
     "coverage": "words found in the cited bullets",
     "bigrams": "word pairs found there",
@@ -66,8 +67,7 @@ def evidence(view: View, prefix: str) -> str:
         return "" if view.trace is None else "<p>Answered from the model's weights alone: no evidence.</p>"
     low = ""
     if view.low:
-        said = "Low relevance: even the best chunk has little to do with the question. Take the answer with care."
-        low = f'<p class="bt-warning" role="note">{said}</p>'
+        low = f'<p class="bt-warning" role="note">{LOW}</p>'
     bullets = view.bullets or ()
     cited = set(view.trace.answer.citations) if view.trace else set()
     chunks = [_chunk(hit, bullets, cited, place, prefix) for place, hit in enumerate(view.hits, 1)]
@@ -94,6 +94,32 @@ def cost(view: View) -> str:
     rows += [("Warning", esc(warning)) for warning in view.warnings]
     lines = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     return f'<dl class="bt-cost">{lines}</dl>'
+
+
+def side(title: str, view: View, prefix: str, *, hidden: bool) -> str:
+    """One set-up's column when comparing. `hidden` leaves out whatever would tell which it is."""
+    head = f"<h2>{esc(title)}</h2>"
+    if hidden:
+        if not view.done:
+            return f'<section class="bt-side">{head}<p>Working.</p></section>'
+        said = esc(view.error or (view.trace.shaped or view.trace.answer.text if view.trace else ""))
+        return f'<section class="bt-side">{head}<p class="bt-answer">{said}</p></section>'
+    found = view.bullets or ()
+    cited = set(view.trace.answer.citations) if view.trace else set()
+    lines = [_bullet(bullet, bullet.number in cited, prefix) for bullet in found]
+    kept = f"<details open><summary>{len(found)} bullets</summary>{''.join(lines)}</details>" if found else ""
+    return f'<section class="bt-side">{head}{answer(view, prefix)}{cost(view)}{kept}</section>'
+
+
+def standing(words: str) -> str:
+    """How two set-ups stand after the votes."""
+    return f'<p class="bt-standing">{esc(words)}</p>'
+
+
+def _bullet(bullet: Bullet, cited: bool, prefix: str) -> str:
+    text = f"<strong>[{bullet.number}]</strong> {esc(bullet.text)}"
+    kind = ' class="bt-cited"' if cited else ""
+    return f'<p id="{prefix}-b{bullet.number}">{f"<mark{kind}>{text}</mark>" if cited else text}</p>'
 
 
 def _box(kind: str, title: str, body: str) -> str:
@@ -126,7 +152,7 @@ def _citations(given: Answer, prefix: str) -> str:
 
 
 def _turn(view: View, place: int) -> str:
-    turn, last = view.turns[place], place == len(view.turns) - 1
+    turn = view.turns[place]
     name = esc(turn.tier or "model")
     lines = [f"<h3>{name}</h3>"]
     if turn.dropped:
@@ -145,8 +171,6 @@ def _turn(view: View, place: int) -> str:
         lines.append(bars(turn.verdict, view.threshold(place)))
     if turn.ended:
         lines.append(f'<p class="bt-decision">{esc(_sentence(turn.ended))}</p>')
-    elif last and view.trace is not None and view.trace.decision:
-        lines.append(f'<p class="bt-decision">{esc(_sentence(view.trace.decision))}</p>')
     return f"<li>{''.join(lines)}</li>"
 
 
@@ -184,8 +208,11 @@ def _chunk(hit: Hit, bullets: Sequence[Bullet], cited: set[int], place: int, pre
     scores = f"fused {hit.fused:.2f}, dense {hit.dense:.2f}, BM25 {hit.bm25:.1f}"
     kept = f"{len(inside)} bullet{'' if len(inside) == 1 else 's'}" if inside else "nothing kept"
     title = f"{place}. {esc(hit.chunk.title or hit.chunk.document, 120)}"
+    whole = f'<p class="bt-text">{"".join(marked)}</p>'
+    if not inside:
+        whole = f"<details><summary>Show the chunk</summary>{whole}</details>"
     head = f'<h3>{title}</h3><p class="bt-scores">{scores} · {kept}</p>'
-    return f'<article class="bt-chunk">{head}<p class="bt-text">{"".join(marked)}</p></article>'
+    return f'<article class="bt-chunk">{head}{whole}</article>'
 
 
 def _saved(view: View) -> str:

@@ -52,7 +52,7 @@ def made(tiers: Sequence[str], answer: Mapping[str, Any], base: AnswerSpec) -> S
     sentence where a value does not fit."""
     try:
         spec = AnswerSpec(**(base.model_dump() | dict(answer)))
-        return SetUp(tiers=tuple(tiers), answer=spec)  # type: ignore[arg-type]  # pydantic checks them
+        return SetUp(tiers=tuple(tiers), answer=spec)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:1]) or "set-up"

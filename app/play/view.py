@@ -4,7 +4,7 @@ A View is all that panels and the API show. It draws nothing and asks nothing.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +48,9 @@ class Turn:
 
 @dataclass
 class View:
-    """One question on its way. `error` is the sentence it ended with, if it did; `warnings` are the serving
-    checks' words; `tiers`, `accept` and `tau` are the set-up's; `first_ms` is when the first token came, `total_ms` when the last event did."""
+    """One question on its way. `tiers` (how many), `accept` and `tau` are the set-up's; `warnings` are the
+    serving check's words; `first_ms` is when the first token came, `total_ms` when the last event did;
+    `error` is the sentence it ended with, if it did."""
 
     question: str
     tiers: int = 1
@@ -73,6 +74,10 @@ class View:
     def done(self) -> bool:
         """Whether there is nothing more to come."""
         return self.trace is not None or bool(self.error)
+
+    def restart(self) -> None:
+        """Begin to count the time now."""
+        self.begun = time.perf_counter()
 
     def threshold(self, place: int) -> float | None:
         """The score from which the draft of the turn at `place` stands."""
@@ -130,7 +135,7 @@ class View:
         self.ms[stage] = self.ms.get(stage, 0.0) + ms
 
 
-def follow(view: View, events: Iterator[Event], *, frame: float = FRAME) -> Iterator[Any]:
+def follow(view: View, events: Iterator[Event], *, frame: float = FRAME) -> Generator[Any]:
     """Feed `events` to `view`, yielding the kind of event when there is something new to draw; while tokens
     come at most once a `frame` (seconds). A LabError ends it with its sentence in `view.error`. Closing it
     closes `events`, and so stops the model."""

@@ -1,0 +1,180 @@
+"""The tab Ask: one question, every step from it to its answer, and the strip of settings above."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.play import panels
+from app.play.desk import Answers, Offer
+from app.play.setups import LABELS, TIERS, SetUp, asked, made
+from app.play.view import View, follow
+from engine.errors import ConfigError, LabError
+from engine.inference.spec import AnswerSpec
+
+SLOT = "model"  # one concurrency slot for everything that makes a model work
+SHAPES = ["short", "sentence", "yes/no", "json"]
+STOPPED = "Stopped. What was found until then stays below."
+Drawn = tuple[Any, ...]
+
+
+def draw(desk: Answers, offers: list[str], first: Offer | None) -> gr.Dropdown:
+    """Draw the tab inside the open Blocks; returns the choice of the experiment, which others follow."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5):
+            question = gr.Textbox(
+                label="Question",
+                placeholder="Ask something that the documents may answer",
+                lines=2,
+                max_lines=6,
+                elem_id="ask-question",
+            )
+        with gr.Column(scale=3):
+            examples = gr.Dropdown(
+                label="Examples from the experiment's questions",
+                choices=list(first.examples) if first else [],
+                value=None,
+                elem_id="ask-examples",
+            )
+    with gr.Row():
+        go = gr.Button("Ask", variant="primary", elem_id="ask-go")
+        stop = gr.Button("Stop", elem_id="ask-stop")
+    experiment, controls, notes = _strip(offers, first)
+    status = gr.HTML(panels.status(""), elem_classes="bt", elem_id="ask-status")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            answer = gr.HTML("", elem_classes="bt", elem_id="ask-answer")
+            steps = gr.HTML("", elem_classes="bt", elem_id="ask-steps")
+            cost = gr.HTML("", elem_classes="bt", elem_id="ask-cost")
+        with gr.Column(scale=6, min_width=320):
+            evidence = gr.HTML("", elem_classes="bt", elem_id="ask-evidence")
+    private: dict[str, Any] = {"api_visibility": "private"}
+    running = gr.on(
+        [go.click, question.submit],
+        _asking(desk),
+        [question, experiment, *controls],
+        [status, answer, steps, evidence, cost],
+        concurrency_id=SLOT,
+        concurrency_limit=1,
+        show_progress="full",
+        show_progress_on=[status],
+        **private,
+    )
+    stop.click(lambda: panels.status(STOPPED), None, status, cancels=[running], queue=False, **private)
+    examples.input(lambda chosen: chosen or "", examples, question, queue=False, **private)
+    changed = experiment.change(_changing(desk), experiment, [examples, notes, *controls], **private)
+    changed.then(lambda: "", None, question, queue=False, **private)
+    return experiment
+
+
+def _strip(offers: list[str], first: Offer | None) -> tuple[gr.Dropdown, list[Any], gr.HTML]:
+    base = first.answer if first else AnswerSpec()
+    with gr.Accordion("Settings", open=False, elem_id="ask-settings"):
+        with gr.Row():
+            experiment = gr.Dropdown(
+                label="Experiment",
+                choices=offers,
+                value=first.name if first else None,
+                elem_id="ask-experiment",
+            )
+            shape = gr.Radio(SHAPES, value=base.shape, label="Format of the answer")
+        tiers = gr.CheckboxGroup(
+            _tier_choices(first), value=list(first.usual) if first else [], label="Tiers, asked in this order"
+        )
+        with gr.Row():
+            k = gr.Slider(1, 20, base.k, step=1, label="Chunks retrieved (k)")
+            bullets = gr.Slider(1, 8, base.bullets, step=1, label="Most bullets")
+            samples = gr.Slider(0, 5, base.samples, step=1, label="Samples before escalating")
+            temperature = gr.Slider(0.1, 2, base.temperature, step=0.1, label="Temperature of samples")
+        with gr.Row():
+            accept = gr.Slider(0, 1, base.accept or 0, step=0.01, label="A draft stands from (accept)")
+            tau = gr.Slider(0, 1, base.tau or 0, step=0.01, label="Least score that is answered (tau)")
+            evidence = gr.Checkbox(base.evidence, label="Retrieve evidence")
+            compress = gr.Checkbox(base.compress, label="Compress it to bullets")
+        notes = gr.HTML(_notes(first), elem_classes="bt")
+    return (
+        experiment,
+        [tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress],
+        notes,
+    )
+
+
+def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
+    """The set-up that the strip's widgets say, in their order. Raises ConfigError where one does not fit."""
+    tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress = values
+    if not isinstance(tiers, list) or any(name not in offer.tiers for name in tiers):
+        raise ConfigError(f"Choose tiers among {', '.join(offer.tiers)}.")
+    settings = {
+        **{"k": k, "bullets": bullets, "shape": shape, "samples": samples, "temperature": temperature},
+        **{"accept": accept, "tau": tau or None, "evidence": evidence, "compress": compress},
+    }
+    return made(tiers, settings, offer.answer)
+
+
+def begun(question: str, setup: SetUp) -> View:
+    """The view of a question that is about to be asked."""
+    return View(question, tiers=len(setup.tiers), accept=setup.answer.accept, tau=setup.answer.tau)
+
+
+def drawing(view: View, prefix: str) -> Drawn:
+    """The four panels of a view: answer, steps, evidence, cost."""
+    return (
+        panels.answer(view, prefix),
+        panels.steps(view),
+        panels.evidence(view, prefix),
+        panels.cost(view),
+    )
+
+
+def _asking(desk: Answers) -> Callable[..., Iterator[Drawn]]:
+    def asking(question: str, name: str, *values: Any) -> Iterator[Drawn]:
+        try:
+            text, setup = asked(question), chosen(desk.offer(name), values)
+        except LabError as error:
+            yield (panels.status(str(error), "bad"), *["", "", "", ""])
+            return
+        view = begun(text, setup)
+        yield (panels.status("Working."), *drawing(view, "ask"))
+        following = follow(view, desk.events(name, setup, text))
+        try:
+            for _ in following:
+                view.warnings = desk.warnings(name, setup)
+                yield (panels.status("Working." if not view.done else _ended(view)), *drawing(view, "ask"))
+        finally:
+            following.close()
+
+    return asking
+
+
+def _ended(view: View) -> str:
+    if view.error:
+        return "It could not be answered; what was found until then stays below."
+    return f"Answered in {view.total_ms / 1000:.1f} s."
+
+
+def _changing(desk: Answers) -> Callable[[str], list[Any]]:
+    def changing(name: str) -> list[Any]:
+        try:
+            offer = desk.offer(name)
+        except LabError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        base = offer.answer
+        values = [base.k, base.bullets, base.shape, base.accept or 0, base.tau or 0, base.samples]
+        values += [base.temperature, base.evidence, base.compress]
+        tiers = gr.update(choices=_tier_choices(offer), value=list(offer.usual))
+        return [gr.update(choices=list(offer.examples), value=None), _notes(offer), tiers, *values]
+
+    return changing
+
+
+def _tier_choices(offer: Offer | None) -> list[tuple[str, str]]:
+    names = offer.tiers if offer else TIERS
+    models = offer.models if offer else {}
+    return [(f"{LABELS[name]}{f' ({models[name]})' if name in models else ''}", name) for name in names]
+
+
+def _notes(offer: Offer | None) -> str:
+    if offer is None:
+        return ""
+    first = "Defaults are those of the last calibration." if offer.calibrated else ""
+    return "".join(f"<p>{panels.esc(word)}</p>" for word in [first, *offer.notes] if word)
