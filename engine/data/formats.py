@@ -4,7 +4,6 @@ Does not know what a document or a question is. A file or row that cannot be use
 reason.
 """
 
-import codecs
 import csv
 import json
 import re
@@ -12,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-MAX_BYTES = 200_000_000
-BLOCK = 1 << 20
+from engine.data.encoding import Unreadable, decoded, encoding_of
 
-# Control characters that no text has, the five bytes cp1252 leaves open, and what surrogateescape makes of
-# bad bytes.
-_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0e-\x1f\x7f]")
-_NOT_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+__all__ = ["decoded"]
+
+MAX_BYTES = 200_000_000
+MAX_LETTERS = 20_000_000  # of one document, cell or line
+MAX_VALUES = 3_000_000  # of one JSON text: each takes about 100 bytes of memory, whatever it says
+MAX_COLUMNS = 2_000
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 NOT_UTF8 = "holds bytes or escapes that are not valid Unicode; save it as UTF-8"
@@ -47,10 +48,12 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, limit: int = MAX_LETTERS) -> str:
     """The whole text of a file, newlines as \\n, without BOM. Raises Unusable if it is not text or empty."""
     with open_text(path) as file:
-        text = file.read()
+        text = file.read(limit + 1)
+    if len(text) > limit:
+        raise Unusable(f"longer than {limit // 1_000_000} million letters; split the file")
     check_unicode(text)
     if not text.strip():
         raise Unusable("empty")
@@ -66,39 +69,27 @@ def open_text(path: Path, newline: str | None = None) -> TextIO:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise Unusable(f"{size / 1e6:.0f} MB is above the limit of {MAX_BYTES / 1e6:.0f} MB; split the file")
-    return path.open(encoding=_encoding(path), errors="surrogateescape", newline=newline)
+    try:
+        encoding = encoding_of(path)
+    except Unreadable as error:
+        raise Unusable(str(error)) from None
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
+    return path.open(encoding=encoding, errors=errors, newline=newline)
 
 
-def _encoding(path: Path) -> str:
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    good = bad = 0
-    cp1252 = True
-    with path.open("rb") as file:
-        block = file.read(BLOCK)
-        if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise Unusable("UTF-16 text; save it as UTF-8")
-        while True:
-            if b"\0" in block:
-                raise Unusable("not text (it holds NUL bytes)")
-            text = decoder.decode(block, final=not block)
-            if not text.isascii():
-                broken = len(_SURROGATE.findall(text))
-                bad += broken
-                good += len(text) - len(text.encode("ascii", "ignore")) - broken
-            cp1252 = cp1252 and not _CONTROL.search(block) and not _NOT_CP1252.search(block)
-            if not block:
-                break
-            block = file.read(BLOCK)
-    if bad <= good:
-        return "utf-8-sig"
-    if cp1252:
-        return "cp1252"
-    raise Unusable("not text, or not in UTF-8; save it as UTF-8")
+def short_lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises Unusable at one of more than MAX_LETTERS, before it is read whole."""
+    while line := file.readline(MAX_LETTERS + 1):
+        if len(line) > MAX_LETTERS:
+            raise Unusable(f"a line is longer than {MAX_LETTERS // 1_000_000} million letters; split it")
+        yield line
 
 
 def parse_json(text: str) -> Any:
     """The value of a JSON text. Raises Unusable with line and column, or json's own error if a value is
     followed by more."""
+    if text.count(",") + text.count("[") + text.count("{") > MAX_VALUES:
+        raise Unusable(f"more than {MAX_VALUES // 1_000_000} million values; split the file")
     try:
         return json.loads(text, parse_constant=lambda _: None)  # NaN is how pandas writes an empty cell
     except json.JSONDecodeError as error:
@@ -112,7 +103,7 @@ def parse_json(text: str) -> Any:
 def read_jsonl(path: Path) -> Iterator[Item]:
     """Yield (line number, object or Unusable) for every line that is not blank."""
     with open_text(path) as lines:
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(short_lines(lines), 1):
             line = line.strip().lstrip("\ufeff")  # a BOM inside comes from files put together with cat
             if line:
                 yield number, _parse_line(line)
@@ -148,17 +139,17 @@ def kind_of(value: Any) -> str:
     return next(word for kind, word in kinds if isinstance(value, kind))
 
 
-def read_csv(path: Path, is_field: Callable[[str], bool]) -> Iterator[Item]:
+def read_csv(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Item]:
     """Yield (line number where the row starts, row or Unusable). The header's most frequent of , ; tab
     separates.
 
-    Raises Unusable if no column of the header `is_field`.
+    Raises Unusable if the header does not fit, has too many columns, or names one twice.
     """
-    csv.field_size_limit(MAX_BYTES)  # the default of 128 KiB is less than a long document
+    csv.field_size_limit(MAX_LETTERS)  # the default of 128 KiB is less than a long document
     with open_text(path, newline="") as file:
-        delimiter = max(",;\t", key=file.readline().count)
+        delimiter = max(",;\t", key=file.readline(MAX_LETTERS).count)
         file.seek(0)
-        rows = csv.reader(file, delimiter=delimiter, strict=True)
+        rows = csv.reader(short_lines(file), delimiter=delimiter, strict=True)
         header: list[str] | None = None
         while True:
             start = rows.line_num + 1
@@ -173,10 +164,22 @@ def read_csv(path: Path, is_field: Callable[[str], bool]) -> Iterator[Item]:
                 continue
             if header is None:
                 header = cells
-                if not any(map(is_field, header)):
-                    shown = ", ".join(header[:8])
-                    raise Unusable(f"the header has neither a question nor a text column; it has: {shown}")
+                _check_header(header, fits)
             elif len(cells) != len(header):
                 yield start, Unusable(f"{len(cells)} fields where the header has {len(header)}")
             else:
                 yield start, dict(zip(header, cells, strict=True))
+
+
+def _check_header(header: list[str], fits: Callable[[list[str]], bool]) -> None:
+    if len(header) > MAX_COLUMNS:
+        raise Unusable(
+            f"{len(header):,} columns are above the limit of {MAX_COLUMNS:,}; keep those with questions or "
+            "texts"
+        )
+    if not fits(header):
+        shown = ", ".join(name[:40] for name in header[:8])
+        raise Unusable(f"the header has neither a question nor a text column; it has: {shown}")
+    names = [name.strip().casefold() for name in header if name.strip()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Unusable(f"two columns are called {twice[:40]!r}; give each its own name")

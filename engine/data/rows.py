@@ -1,9 +1,10 @@
 """Rows into documents and questions, whatever their fields are called. Knows no file format but the shape of
 a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from engine.data.chats import add_chat, is_chat
 from engine.data.formats import Unusable, kind_of, normalise
 from engine.data.records import Question
 from engine.data.shelf import Place, Shelf
@@ -27,9 +28,10 @@ SPLITS = {
 MAX_NESTING = 8
 
 
-def is_field(name: str) -> bool:
-    """Whether a column of this name makes a row a question or a document."""
-    return name.strip().casefold() in QUESTION + TEXT
+def fits(header: Sequence[str]) -> bool:
+    """Whether columns of these names make a row a question, a document, a chat or a preference."""
+    names = {name.strip().casefold() for name in header}
+    return bool(names.intersection(QUESTION + TEXT)) or is_chat(names)
 
 
 def add_row(shelf: Shelf, row: dict[str, Any], place: Place, separator: str = "") -> None:
@@ -39,14 +41,18 @@ def add_row(shelf: Shelf, row: dict[str, Any], place: Place, separator: str = ""
     question is not.
     """
     row = {str(name).strip().casefold(): value for name, value in row.items()}
+    identity = _label(row, ID)
+    named = row.keys() & set(QUESTION) - ({"input"} if "instruction" in row else set())
+    if row.keys() >= {"chosen", "rejected"} or (not named and is_chat(row)):
+        add_chat(shelf, row, place, identity)
+        return
     question = _question(row)
     passages = _passages(row)
-    identity = _label(row, ID)
     document = _label(row, DOCUMENT)
     if not question:
         if not passages:
-            named = [name for name in QUESTION + TEXT if name in row]
-            raise Unusable(f"empty {named[0]}" if named else "neither a question nor a text field")
+            empty = [name for name in QUESTION + TEXT if name in row]
+            raise Unusable(f"empty {empty[0]}" if empty else "neither a question nor a text field")
         wanted = (identity or document) if len(passages) == 1 else ""
         for title, text in passages:
             shelf.add_document(text, title, place, wanted)

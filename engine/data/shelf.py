@@ -5,15 +5,16 @@ Knows documents and questions, but no file format and no field names.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from engine.data.formats import Unusable, check_unicode, normalise, printable
-from engine.data.records import Corpus, Document, Question, Rejected
+from engine.data.records import Chat, Corpus, Document, Mark, Pair, Question, Rejected
 
 MAX_TITLE = 150
+MAX_TOTAL = 300_000_000  # letters of all texts together
 
 
 class Place(NamedTuple):
@@ -35,6 +36,9 @@ class Shelf:
     documents: dict[str, Document] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    chats: dict[str, Chat] = field(default_factory=dict)
+    pairs: dict[str, Pair] = field(default_factory=dict)
+    letters: int = 0
     _texts: dict[str, str] = field(default_factory=dict)
     _same: dict[str, str] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)
@@ -52,7 +56,15 @@ class Shelf:
         """Note that something at `place` is left out."""
         self.rejected.append(Rejected(place.file, place.row, printable(reason)))
 
-    def add_document(self, text: str, title: str, place: Place, wanted: str = "", exact: bool = True) -> str:
+    def add_document(
+        self,
+        text: str,
+        title: str,
+        place: Place,
+        wanted: str = "",
+        exact: bool = True,
+        marks: tuple[Mark, ...] = (),
+    ) -> str:
         """Put a text on the shelf and return its id. `exact`: refuse a taken id or a text that is there
         already.
 
@@ -73,7 +85,8 @@ class Shelf:
         title = title or first_line(text) or stem(place.file)
         identity = wanted if wanted and wanted not in self.documents else self.number(wanted or title, place)
         check_unicode(text, title, identity)
-        self.documents[identity] = Document(identity, title, text, str(place))
+        self._hold(text)
+        self.documents[identity] = Document(identity, title, text, str(place), marks)
         self._texts[text] = identity
         return identity
 
@@ -101,6 +114,38 @@ class Shelf:
         self.questions[identity] = replace(question, id=identity)
         self._places[identity] = place
 
+    def add_chat(self, chat: Chat, place: Place) -> None:
+        """Put a chat on the shelf; one without id gets one from its file and row."""
+        identity = self._free(chat.id, self.chats, place)
+        check_unicode(identity, *(message.content for message in chat.messages))
+        self._hold(*(message.content for message in chat.messages))
+        self.chats[identity] = replace(chat, id=identity, source=str(place))
+
+    def add_pair(self, pair: Pair, place: Place) -> None:
+        """Put a preference pair on the shelf; one without id gets one from its file and row."""
+        identity = self._free(pair.id, self.pairs, place)
+        texts = (pair.chosen, pair.rejected, *(message.content for message in pair.prompt))
+        check_unicode(identity, *texts)
+        self._hold(*texts)
+        self.pairs[identity] = replace(pair, id=identity, source=str(place))
+
+    def _free(self, identity: str, taken: Container[str], place: Place) -> str:
+        if identity in taken:
+            raise Unusable(f"duplicate id {identity!r}")
+        base = identity = identity or f"{slug(stem(place.file)) or 'row'}-{place.row}"
+        while identity in taken:
+            self._numbers[f"?{base}"] += 1
+            identity = f"{base}-{self._numbers[f'?{base}']}"
+        return identity
+
+    def _hold(self, *texts: str) -> None:
+        size = sum(map(len, texts))
+        if self.letters + size > MAX_TOTAL:
+            raise Unusable(
+                f"the corpus is above {MAX_TOTAL // 1_000_000} million letters; import it in parts"
+            )
+        self.letters += size
+
     def corpus(self) -> Corpus:
         """Everything on the shelf; a question about a document that was a copy now names the one that is
         kept."""
@@ -110,7 +155,13 @@ class Shelf:
             else q
             for q in self.questions.values()
         )
-        return Corpus(tuple(self.documents.values()), tuple(questions), tuple(self.rejected))
+        return Corpus(
+            tuple(self.documents.values()),
+            tuple(questions),
+            tuple(self.rejected),
+            tuple(self.chats.values()),
+            tuple(self.pairs.values()),
+        )
 
 
 def stem(file: str) -> str:

@@ -42,10 +42,11 @@ def _add_paragraph(shelf: Shelf, paragraph: dict[str, Any], title: str, place: P
         raise Unusable(f"qas holds {kind_of(qas)}, not a list")
     for qa in qas:
         with shelf.rejecting(place):
-            _add_question(shelf, as_object(qa), document, normalise(context), place)
+            _add_question(shelf, as_object(qa), document, context, place)
 
 
-def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, context: str, place: Place) -> None:
+def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, raw: str, place: Place) -> None:
+    context = normalise(raw)
     question, identity = qa.get("question"), qa.get("id", "")
     if not isinstance(question, str) or not question.strip():
         raise Unusable("a question without text")
@@ -59,12 +60,14 @@ def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, context: str,
     missing = [answer for answer in answers if answer not in context]
     if missing and len(missing) == len(answers):
         raise Unusable(f"question {name}: its answer {missing[0][:80]!r} does not occur in its paragraph")
+    kept = tuple(answer for answer in answers if answer not in missing)
     shelf.add_question(
         Question(
             id=str(identity),
             question=normalise(question.strip()),
-            answers=tuple(answer for answer in answers if answer not in missing),
+            answers=kept,
             document=document,
+            starts=tuple(_start(answer, qa.get("answers"), context, raw) for answer in kept),
         ),
         place,
     )
@@ -72,3 +75,19 @@ def _add_question(shelf: Shelf, qa: dict[str, Any], document: str, context: str,
         shelf.reject(
             place, f"question {name}: answer {answer[:80]!r} is left out, it does not occur in its paragraph"
         )
+
+
+def _start(answer: str, given: Any, context: str, raw: str) -> int:
+    """Where `answer` begins in `context`: its occurrence nearest to the answer_start that the source gives
+    (which counts characters of `raw`, newlines as they were), or the first."""
+    wanted = 0
+    for one in given if isinstance(given, list) else []:
+        start = one.get("answer_start") if isinstance(one, dict) else None
+        if isinstance(start, int) and normalise(str(one.get("text", ""))).strip() == answer:
+            wanted = len(normalise(raw[: max(0, start)]))
+            break
+    if context.startswith(answer, wanted):
+        return wanted
+    before = context.rfind(answer, 0, wanted + len(answer))
+    after = context.find(answer, wanted)
+    return min((at for at in (before, after) if at >= 0), key=lambda at: abs(at - wanted))
