@@ -71,11 +71,22 @@ def load(
         model = attach(model, path)
         if merge:
             model = model.merge_and_unload()
-    model = model.to(device=where.kind, dtype=number).eval()
+    model = _placed(model, where.kind, number)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     window = getattr(config.get_text_config(), "max_position_embeddings", 0) or entry.context or 2048
     return Loaded(name, entry, model, tokenizer, where, int(window), str(adapter or ""))
+
+
+def _placed(model: Any, device: str, number: Any) -> Any:
+    """The model on its device, its weights in the number format. Buffers keep float32: RoPE's frequencies
+    rounded to bfloat16 turn far places by the wrong angle, and answers change."""
+    kept = {name: buffer.clone() for name, buffer in model.named_buffers() if buffer.is_floating_point()}
+    model = model.to(device=device, dtype=number).eval()
+    for name, buffer in kept.items():
+        owner, _, attribute = name.rpartition(".")
+        setattr(model.get_submodule(owner), attribute, buffer.to(device))
+    return model
 
 
 def attach(model: Any, folder: Path) -> Any:
