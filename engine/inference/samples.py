@@ -50,11 +50,12 @@ def samples(
         raise ConfigError(f"{count} samples cannot be drawn: ask for at least 1.")
     drawing, rule, ends = sampling or Sampling(), stop or Stop(), frozenset(end_tokens(loaded))
     made = [_Sample(chooser(drawing, number)) for number in range(count)]
-    passes = prefix.start(prompt) if prefix is not None and not changing(loaded.model.config) else Passes(loaded)
+    known = prefix if prefix is not None and not changing(loaded.model.config) else None
+    passes = known.start(prompt) if known is not None else Passes(loaded)
     with torch.inference_mode():
         rows = passes.read(prompt, 1)
-        if prefix is not None:
-            prefix.keep(prompt, passes)
+        if known is not None:
+            known.keep(prompt, passes)
         refusal = 0.0 if refusal_token is None else float(torch.softmax(rows[0], -1)[refusal_token])
         groups = [made]
         while True:
