@@ -29,6 +29,11 @@ class Metric:
     value: float
 
 
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the work to stop, and what can be gone on from is saved. As Ctrl-C, it passes by all
+    that handles errors."""
+
+
 Report = Callable[[Progress | Metric], None]
 T = TypeVar("T")
 

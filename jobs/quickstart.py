@@ -1,70 +1,69 @@
-"""Documents in, the table out: load, index, write questions, train, answer, report.
+"""Documents in, the table out, in the foreground: the jobs of an ablation one after the other, under one row.
 
-Each stage's result is an artefact, so that the next run takes what is there and goes on. Runs in the
-foreground; what it does is kept in storage under one job. Computes nothing itself.
+The same kinds that the worker runs. Each one's result is an artefact, so that the next run takes what is
+there and goes on.
 """
 
 import os
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
 from engine.catalog import lookup
-from engine.data.load import SAMPLES
 from engine.errors import ConfigError
 from engine.inference import weights
-from engine.progress import Metric, Progress
-from jobs import ablation, stages
 from jobs.console import Console
-from jobs.experiment import Experiment
+from jobs.kinds import KINDS, Part, ablation, checked_spec
+from jobs.kinds.import_ import name_of
+from jobs.processes import created
+from jobs.running import Job, sentence
 from jobs.specs import QuickstartSpec
 from jobs.workspace import checked_name, home
 from storage import jobs as rows
-from storage import metrics
 from storage.db import connect
 
-STAGES = 6
+# the lines a person sees, with the kind of job behind each
+STAGES = {
+    "documents": "import",
+    "index": "index",
+    "questions": "synthesize",
+    "train": "train",
+    "answer": "evaluate",
+}
+REPORT = "report"
 
 
 def run(spec: QuickstartSpec) -> dict[str, Any]:
     """Run the experiment and return its rows, sentences and the report's folder. Raises LabError for what a
     person can mend."""
-    name = checked_name(spec.name or _name_of(spec.documents))
-    arms = _arms(spec)
-    _check_models(spec, arms)
+    name = checked_name(spec.name or name_of(spec.documents))
+    check_models(spec)
     db = connect(home())
     job = f"quickstart-{name}"
     _free(db, job)
     pid = os.getpid()
-    rows.start(db, job, "quickstart", name, spec.model_dump(), pid=pid, pid_created=_created(pid))
-    experiment = Experiment(spec, name, Console(STAGES, _keeper(db, job)), db, job)
+    rows.start(db, job, "quickstart", name, spec.model_dump(), pid=pid, pid_created=created(pid))
+    console = Console(len(STAGES) + 1)
     try:
-        result = _stages(experiment, arms)
+        place = _stages(spec, name, job, db, console)
+        result = ablation.result(home() / place)
     except KeyboardInterrupt:
-        rows.interrupt(db, job, f"stopped in stage {experiment.console.title!r}")
+        rows.interrupt(db, job, f"stopped in stage {console.title!r}")
         raise
     except BaseException as error:
-        rows.fail(db, job, str(error) or type(error).__name__)
+        rows.fail(db, job, sentence(error))
         raise
-    rows.finish(db, job)
+    rows.finish(db, job, artifact=place)
     return result
 
 
-def _stages(experiment: Experiment, arms: list[str]) -> dict[str, Any]:
-    stages.documents(experiment)
-    stages.index(experiment)
-    stages.questions(experiment)
-    if any(name.startswith("lora") for name in arms):
-        stages.train(experiment)
-    else:
-        experiment.console.begin("train")
-        experiment.console.end("no arm needs an adapter")
-    return ablation.report(experiment, ablation.evaluate(experiment, arms))
-
-
-def _check_models(spec: QuickstartSpec, arms: list[str]) -> None:
+def check_models(spec: QuickstartSpec) -> None:
     """Raise ModelError for a name that means nothing and a hub that can't be reached now, not after minutes
-    of other work."""
+    of other work; ConfigError for an arm that does not exist."""
+    try:
+        arms = spec.rows()
+    except ValueError as error:
+        raise ConfigError(f"--arms: {error}.") from error
     used = {spec.small, spec.writer, *([spec.large] if "large" in arms else [])}
     for name in (spec.small, spec.large, spec.writer):
         entry = lookup(name)
@@ -72,38 +71,35 @@ def _check_models(spec: QuickstartSpec, arms: list[str]) -> None:
             weights.folder(entry)
 
 
-def _arms(spec: QuickstartSpec) -> list[str]:
-    try:
-        return spec.rows()
-    except ValueError as error:
-        raise ConfigError(f"--arms: {error}.") from error
+def _stages(spec: QuickstartSpec, name: str, job: str, db: Any, console: Console) -> str:
+    parts = {part.kind: part for part in ablation.plan(spec, name)}
+    made: dict[str, Path] = {}
+    for title, kind in STAGES.items():
+        console.begin(title)
+        if kind in parts:
+            made[kind] = home() / _run(parts[kind], name, job, db, console, made)
+        else:
+            console.end("no arm needs an adapter")
+    console.begin(REPORT)
+    whole = Job(job, "ablation", name, spec, db, made=made, listen=console)
+    place = ablation.run(whole)
+    console.end(whole.said)
+    return place
 
 
-def _name_of(documents: str) -> str:
-    stem = Path(documents).resolve().stem.lower() if documents not in SAMPLES else documents
-    letters = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in stem)
-    return letters.strip("-")[:64] or "documents"
-
-
-def _keeper(db: Any, job: str) -> Callable[[Progress | Metric], None]:
-    def keep(said: Progress | Metric) -> None:
-        if isinstance(said, Metric):
-            metrics.record(db, job, said.name, said.step, said.value)
-
-    return keep
+def _run(part: Part, name: str, id: str, db: Any, console: Console, made: dict[str, Path]) -> str:
+    uses = {field: made[kind].name for field, kind in part.uses.items()}
+    spec = checked_spec(part.kind, {**part.fields, **uses})
+    job = Job(id, part.kind, name, spec, db, made=made, listen=console)
+    place = KINDS[part.kind].run(job)
+    console.end(job.said)
+    for line in job.lines:
+        print(line, file=sys.stderr)
+    return str(place)
 
 
 def _free(db: Any, job: str) -> None:
     """Mark a run of this name as interrupted when its process is gone."""
     row = rows.get(db, job)
-    if row and row["state"] == rows.RUNNING and _created(row["pid"] or 0) != row["pid_created"]:
+    if row and row["state"] == rows.RUNNING and created(row["pid"] or 0) != row["pid_created"]:
         rows.interrupt(db, job, "its process was gone")
-
-
-def _created(pid: int) -> float | None:
-    import psutil
-
-    try:
-        return float(psutil.Process(pid).create_time()) if pid else None
-    except psutil.Error:
-        return None

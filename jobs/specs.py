@@ -57,11 +57,19 @@ class QuickstartSpec(BaseModel):
 
     def rows(self) -> list[str]:
         """The arms asked for, Baseline first, each once. Raises ValueError for one that does not exist."""
-        asked = [part.strip().lower() for part in self.arms.split(",") if part.strip()]
-        wanted = ["baseline", *(name for part in asked for name in (FOUR if part == "..." else (part,)))]
-        unknown = [name for name in wanted if name not in ARMS]
-        if unknown:
-            raise ValueError(
-                f"there is no arm {unknown[0]!r}: use some of {', '.join(ARMS)}, or ... for the usual four"
-            )
-        return list(dict.fromkeys(wanted))
+        return arms_of(self.arms)
+
+
+def arms_of(text: str) -> list[str]:
+    """The arms that a comma-separated text names, Baseline first, each once; `...` stands for the usual four.
+
+    Raises ValueError for one that does not exist.
+    """
+    asked = [part.strip().lower() for part in text.split(",") if part.strip()]
+    wanted = ["baseline", *(name for part in asked for name in (FOUR if part == "..." else (part,)))]
+    unknown = [name for name in wanted if name not in ARMS]
+    if unknown:
+        raise ValueError(
+            f"there is no arm {unknown[0]!r}: use some of {', '.join(ARMS)}, or ... for the usual four"
+        )
+    return list(dict.fromkeys(wanted))

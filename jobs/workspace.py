@@ -22,7 +22,7 @@ def home() -> Path:
         place.mkdir(parents=True, exist_ok=True)
         probe = place / f".write-{os.getpid()}"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # a thread of this process may look at the same time
     except OSError as error:
         raise ConfigError(
             f"The workspace {place} cannot be written ({error.strerror}): make it writable, or set "
@@ -34,6 +34,11 @@ def home() -> Path:
 def artifact(kind: str, identity: str) -> Path:
     """The place of an artefact of a kind ("index", "adapter" ...)."""
     return home() / "artifacts" / kind / checked_name(identity)
+
+
+def under_home(place: Path) -> str:
+    """`place` as it is kept in storage: relative to the workspace, so that it survives its move."""
+    return place.relative_to(home()).as_posix()
 
 
 def checked_name(name: str) -> str:

@@ -128,7 +128,7 @@ def beat(db: Database, id: str, claim: int, progress: Any = None, *, at: str | N
 
 
 def give_back(db: Database, id: str, claim: int, error: str, *, started: bool, at: str | None = None) -> Row:
-    """The process of this claim is gone: queue the job again, or end it when its attempts are used up.
+    """The process of this claim is gone: the job is interrupted, or failed when its attempts are used up.
 
     One that never `started` has used up none. A job that was to be cancelled is cancelled.
     """
@@ -143,12 +143,20 @@ def give_back(db: Database, id: str, claim: int, error: str, *, started: bool, a
             where id = :id and claims = :claim and state = 'running' and (:started or pid is null)""",
             {"error": error, "started": int(started), "at": at, "id": id, "claim": claim},
         )
-        db.execute(
-            """update job set state = 'queued', ended_at = null
-            where id = ? and claims = ? and state = 'interrupted'""",
-            [id, claim],
-        )
     return get(db, id) or {}
+
+
+def revive(db: Database, kinds: Sequence[str]) -> None:
+    """Queue interrupted jobs of these kinds again; those whose attempts are used up have failed."""
+    if not fetch(db, "select 1 from job where state = 'interrupted' limit 1"):
+        return
+    with writing(db):
+        db.execute(
+            """update job set state = case when attempts < max_attempts then 'queued' else 'failed' end,
+                ended_at = case when attempts < max_attempts then null else ended_at end
+            where state = 'interrupted' and kind in (select value from json_each(?))""",
+            [to_json(list(kinds))],
+        )
 
 
 def request_cancel(db: Database, id: str, *, at: str | None = None) -> Row | None:

@@ -9,4 +9,5 @@ from typing import TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-VERBS = ("quickstart", "ask", "retrieval", "bench", "setup")
+QUEUE = ("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run")
+VERBS = ("quickstart", "ask", "retrieval", *QUEUE, "bench", "setup")

@@ -17,7 +17,10 @@ from jobs.options import add_options, from_options
 from jobs.specs import ARMS, QuickstartSpec
 from tests.commands import ROOT, Command, environment, run
 
-COMMANDS = ["quickstart", "ask", "retrieval", "bench", "setup"]
+COMMANDS = [
+    *("quickstart", "ask", "retrieval", "bench", "setup"),
+    *("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run"),
+]
 HEAVY = {
     *("torch", "transformers", "tokenizers", "peft", "trl", "datasets", "accelerate", "safetensors"),
     *("sentence_transformers", "huggingface_hub", "faiss", "bm25s", "numpy", "pandas", "plotly", "scipy"),

@@ -275,7 +275,7 @@ def spoil(stage: str, patch: pytest.MonkeyPatch) -> None:
     import faiss
 
     if stage == "documents":
-        patch.setattr("jobs.stages.load", interrupting(load))
+        patch.setattr("jobs.kinds.import_.load", interrupting(load))
     elif stage == "index":  # one of the index's files is written, the others are not
         patch.setattr(faiss, "write_index", interrupting(faiss.write_index))
     elif stage == "questions":
@@ -287,7 +287,7 @@ def spoil(stage: str, patch: pytest.MonkeyPatch) -> None:
     elif stage == "answer":  # in the third arm, with two kept
         patch.setattr(Console, "__call__", interrupting_when(lambda p: p.stage == "read"))
     else:  # the report's files are written, their folder is not in its place
-        patch.setattr("jobs.ablation.write_report", interrupting(write_report))
+        patch.setattr("jobs.kinds.ablation.write_report", interrupting(write_report))
 
 
 def copied(home: Path, folder: Path, kinds: tuple[str, ...] | None = None) -> Path:

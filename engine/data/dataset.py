@@ -1,0 +1,75 @@
+"""A dataset as an artefact: what was read, kept in plain JSONL, so that every later step reads the same.
+
+documents.jsonl, questions.jsonl (with their split), rejected.jsonl, manifest.json. Knows no source format.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from engine.artifact import read_manifest, writing
+from engine.data.records import Corpus, Document, Question, Rejected, fingerprint
+from engine.errors import ArtifactError
+
+Record = TypeVar("Record", Document, Question, Rejected)
+DOCUMENTS, QUESTIONS, REJECTED = "documents.jsonl", "questions.jsonl", "rejected.jsonl"
+
+
+def save(place: Path, corpus: Corpus, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write the dataset `place` and return its manifest: `facts` with counts and fingerprints."""
+    manifest = {"kind": "dataset", **facts} | {
+        "fingerprint": fingerprint(corpus.documents),
+        "questions_fingerprint": fingerprint(corpus.questions),
+        "documents": len(corpus.documents),
+        "questions": len(corpus.questions),
+        "rejected": len(corpus.rejected),
+        "characters": sum(len(document.text) for document in corpus.documents),
+    }
+    with writing(place, manifest) as folder:
+        write_records(folder / DOCUMENTS, corpus.documents)
+        write_records(folder / QUESTIONS, corpus.questions)
+        write_records(folder / REJECTED, corpus.rejected)
+    return manifest
+
+
+def load(place: Path) -> Corpus:
+    """The dataset at `place`. Raises ArtifactError when it is not whole or its documents are not those that
+    its manifest names."""
+    manifest = read_manifest(place)
+    corpus = Corpus(
+        read_records(place / DOCUMENTS, Document),
+        read_records(place / QUESTIONS, Question),
+        read_records(place / REJECTED, Rejected),
+    )
+    if fingerprint(corpus.documents) != manifest.get("fingerprint"):
+        raise ArtifactError(
+            f"The documents of the dataset {place.name} are not those it was made of: import them again."
+        )
+    return corpus
+
+
+def write_records(file: Path, records: Iterable[Document | Question | Rejected]) -> None:
+    """One JSON object a line."""
+    with file.open("w", encoding="utf-8") as out:
+        for record in records:
+            out.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+
+
+def read_records(file: Path, kind: type[Record]) -> tuple[Record, ...]:
+    """The records of a file that `write_records` wrote. Raises ArtifactError when it can't be read."""
+    found: list[Record] = []
+    try:
+        with file.open(encoding="utf-8", newline="\n") as lines:  # only \n ends a line: texts hold the others
+            for line in lines:
+                row: dict[str, Any] = json.loads(line)
+                values: dict[str, Any] = {
+                    name: tuple(it) if isinstance(it, list) else it for name, it in row.items()
+                }
+                found.append(kind(**values))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"{file.parent.name}/{file.name} cannot be read ({error}): delete the folder and make it again."
+        ) from error
+    return tuple(found)

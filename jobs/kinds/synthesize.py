@@ -1,0 +1,111 @@
+"""Synthesize: write training questions from a dataset's documents, and keep those that survive a round
+trip."""
+
+import gc
+from pathlib import Path
+
+from pydantic import Field
+
+from engine.artifact import read_manifest, whole, writing
+from engine.catalog import LARGE
+from engine.data import dataset, synthesize
+from engine.data.records import Question, fingerprint
+from engine.errors import DataError
+from engine.retrieval import index as indexes
+from jobs.kinds.fields import Dataset, Device, Frozen, Index, K, Seed, choose, unit
+from jobs.material import FILE, asked, read_questions, save_questions
+from jobs.references import find, find_index
+from jobs.running import Job
+from jobs.workspace import artifact, key, under_home
+
+TITLE = "Synthesize"
+ABOUT = "write training questions from the documents"
+MAKES = "questions"
+
+
+class Spec(Frozen):
+    """How to write questions."""
+
+    dataset: Dataset
+    index: Index = ""
+    writer: str = Field(
+        LARGE, description="the model that writes the questions", json_schema_extra=choose("model")
+    )
+    target: int = Field(
+        400,
+        ge=20,
+        le=100_000,
+        description="questions to keep before rewording",
+        json_schema_extra=unit("questions"),
+    )
+    write_seconds: int = Field(
+        90, ge=5, le=36_000, description="longest time to write", json_schema_extra=unit("seconds")
+    )
+    k: K = 3
+    device: Device = "auto"
+    seed: Seed = 0
+
+
+def run(job: Job) -> str:
+    """Write questions, or take those that were written in the same way."""
+    spec: Spec = job.spec
+    source = find(job.db, "dataset", spec.dataset)
+    index = indexes.load(find_index(job.db, spec.index, source))
+    settings = {
+        "writer": spec.writer,
+        "target": spec.target,
+        "seconds": spec.write_seconds,
+        "seed": spec.seed,
+        "k": spec.k,
+    }
+    own = _own(source)
+    made_of = [synthesize.VERSION, index.fingerprint, settings, fingerprint(own)]
+    place = artifact(MAKES, key("questions", *made_of))
+    if not whole(place):
+        _write(job, index, place, settings | {"dataset": source.name}, own)
+    found = read_manifest(place)
+    if not read_questions(place / FILE):
+        raise DataError(
+            "No training question could be written from the documents: give more or longer prose, or "
+            "questions of your own."
+        )
+    counts, reworded = found["counts"], found["reworded"]
+    said = f"{counts.get('kept', 0)} kept of {sum(counts.values())} written"
+    said += f", {reworded.get('kept', 0)} rewordings"
+    if not own:
+        sets = asked(source, place)
+        said += f"; {len(sets.dev)} dev and {len(sets.test)} test questions held out of them"
+    job.say(said)
+    return under_home(place)
+
+
+def _own(source: Path) -> tuple[Question, ...]:
+    """The dataset's questions for dev and test, which no written question may be like."""
+    questions = dataset.load(source).questions
+    return tuple(q for split in ("dev", "test") for q in questions if q.split == split)
+
+
+def _write(
+    job: Job, index: indexes.Index, place: Path, facts: dict[str, object], avoid: tuple[Question, ...]
+) -> None:
+    from engine.inference.extract import reader
+    from engine.inference.model import load
+
+    spec: Spec = job.spec
+    writer = load(spec.writer, device=job.device, report=job.report)
+    made = synthesize.synthesize(
+        index,
+        writer,
+        reader(device=job.device),
+        target=spec.target,
+        seconds=spec.write_seconds,
+        avoid=avoid,
+        k=spec.k,
+        seed=spec.seed,
+        report=job.report,
+    )
+    del writer
+    gc.collect()
+    counted = {"kind": MAKES, "counts": made.counts, "reworded": made.reworded, "seconds": made.seconds}
+    with writing(place, counted | facts) as folder:
+        save_questions(folder / FILE, made.questions)

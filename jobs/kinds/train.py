@@ -1,0 +1,158 @@
+"""Train: a LoRA adapter for a small model, on prompts rendered as they will be served.
+
+Goes on from its last checkpoint. The adapter is loaded again and answers before it counts as made.
+"""
+
+import gc
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from engine.artifact import read_manifest, whole
+from engine.catalog import SMALL, lookup
+from engine.data.records import Question, fingerprint
+from engine.retrieval import index as indexes
+from engine.training import adapters, examples, sft
+from jobs.kinds.fields import Bullets, Dataset, Device, Frozen, Index, K, Questions, Seed, choose, unit
+from jobs.lineage import record_adapter
+from jobs.material import asked
+from jobs.references import find, find_index, find_questions
+from jobs.running import Job
+from jobs.workspace import artifact, key, under_home
+
+TITLE = "Train"
+ABOUT = "train an adapter for a small model"
+MAKES = "adapter"
+
+
+class Spec(Frozen):
+    """How to train."""
+
+    dataset: Dataset
+    index: Index = ""
+    questions: Questions = ""
+    small: str = Field(
+        SMALL,
+        description="the model to train: a catalog name, a hub id (owner/name) or a folder",
+        json_schema_extra=choose("model"),
+    )
+    r: int = Field(32, ge=1, le=512, description="rank of the adapter")
+    alpha: int = Field(
+        0, ge=0, le=1024, description="scale: the update is multiplied by alpha / r; 0 takes twice r"
+    )
+    dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
+    learning_rate: float = Field(
+        0.0, ge=0, le=0.1, description="peak learning rate; 0 takes the usual one for the model's size"
+    )
+    epochs: float = Field(1.0, gt=0, le=50, description="passes over the training rows")
+    batch: int = Field(
+        16, ge=1, le=1024, description="rows an optimizer step", json_schema_extra=unit("rows")
+    )
+    micro_batch: int = Field(
+        8,
+        ge=1,
+        le=1024,
+        description="rows computed at once; less needs less memory",
+        json_schema_extra=unit("rows"),
+    )
+    max_length: int = Field(
+        1024,
+        ge=32,
+        le=131072,
+        description="longest row; longer rows are left out",
+        json_schema_extra=unit("tokens"),
+    )
+    bullets: Bullets = 6
+    k: K = 3
+    device: Device = "auto"
+    seed: Seed = 0
+
+
+def lora(spec: Spec) -> sft.LoraSpec:
+    """What the trainer is told."""
+    rate = spec.learning_rate or sft.usual_rate(lookup(spec.small).parameters)
+    return sft.LoraSpec(
+        r=spec.r,
+        alpha=spec.alpha or 2 * spec.r,
+        dropout=spec.dropout,
+        learning_rate=rate,
+        epochs=spec.epochs,
+        max_length=spec.max_length,
+        batch=spec.batch,
+        micro_batch=spec.micro_batch,
+        seed=spec.seed,
+    )
+
+
+def run(job: Job) -> str:
+    """Train the adapter, or take the one that was made of the same."""
+    spec: Spec = job.spec
+    source = find(job.db, "dataset", spec.dataset)
+    index = indexes.load(find_index(job.db, spec.index, source))
+    written = find_questions(job.db, spec.questions, source)
+    training = asked(source, written).training
+    told = lora(spec)
+    made_of = [
+        *(examples.VERSION, spec.small, index.fingerprint, fingerprint(training)),
+        *(told.model_dump(), spec.bullets, spec.k),
+    ]
+    place = artifact(MAKES, key("adapter", *made_of))
+    work = place.parent / f".{place.name}-work"
+    lineage = {"dataset_id": source.name, "questions": written.name}
+    note = "taken as it was made before"
+    if not whole(place):
+        note = _train(job, told, index, training, place, work, lineage)
+    shutil.rmtree(work, ignore_errors=True)
+    record_adapter(job.db, place, f"{job.name} adapter")
+    job.say(note)
+    return under_home(place)
+
+
+def _train(
+    job: Job,
+    told: sft.LoraSpec,
+    index: Any,
+    training: tuple[Question, ...],
+    place: Path,
+    work: Path,
+    lineage: dict[str, str],
+) -> str:
+    """Train, load the adapter again and let it answer, and only then put it in its place."""
+    from engine.inference.model import load
+
+    spec: Spec = job.spec
+    begun = time.monotonic()
+    precision = sft.precision(spec.small, job.device)
+    model = load(spec.small, device=job.device, merge=False, precision=precision)
+    rows = examples.rows(
+        training,
+        index,
+        model.tokenizer,
+        k=spec.k,
+        bullets=spec.bullets,
+        seed=spec.seed,
+        report=job.report,
+    )
+    trained = sft.train(model, rows, told, work, job.report)
+    manifest = {
+        "base": spec.small,
+        "template": model.template,
+        "index": index.fingerprint,
+        "dataset": fingerprint(training),
+        "rows": {kind: sum(row.kind == kind for row in rows) for kind in examples.KINDS},
+        "tokens": sum(row.length for row in rows),
+        "spec": told.model_dump(),
+        "bullets": spec.bullets,
+        "k": spec.k,
+        "job": job.id,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    del model
+    gc.collect()
+    adapters.reload(trained, spec.small, rows, job.device)
+    adapters.save(trained, place, manifest | lineage)
+    read_manifest(place)
+    return f"{len(rows)} rows, {manifest['tokens']} tokens"

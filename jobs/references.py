@@ -1,0 +1,72 @@
+"""From what a spec names to the folder it means: an artefact's id, a job's id, or a dataset's name.
+
+Nothing here leaves the workspace: what is named is looked up, never joined to a path unchecked.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from engine.artifact import read_manifest, whole
+from engine.errors import ConfigError
+from engine.retrieval import index as indexes
+from jobs.workspace import artifact, checked_name, home, key
+from storage import artifacts, jobs
+
+
+def find(db: Database, kind: str, named: str) -> Path:
+    """The whole artefact of `kind` that `named` means. Raises ConfigError when there is none.
+
+    Looked for in this order: an artefact of that id; what the job of that id made; the latest of that name.
+    """
+    checked_name(named)
+    if whole(place := artifact(kind, named)):
+        return place
+    job = jobs.get(db, named)
+    if job is not None:
+        return _made(kind, job)
+    row = artifacts.find_dataset(db, name=named) if kind == "dataset" else None
+    if row is None and kind == "adapter":
+        row = artifacts.find_model(db, name=named, kind=artifacts.ADAPTER)
+    if row is not None and whole(place := artifact(kind, row["id"])):
+        return place
+    raise ConfigError(f"There is no {kind} {named!r} here: make it first, or name one that `list` shows.")
+
+
+def find_index(db: Database, named: str, dataset: Path) -> Path:
+    """The index `named`, or the latest of the dataset at `dataset`, the usual one first."""
+    if named:
+        return find(db, "index", named)
+    usual = artifact("index", key("index", indexes.VERSION, read_manifest(dataset)["fingerprint"]))
+    if whole(usual):
+        return usual
+    row = artifacts.find_index(db, dataset_id=dataset.name)
+    if row is not None and whole(place := artifact("index", row["id"])):
+        return place
+    raise ConfigError(f"The dataset {read_manifest(dataset).get('name')!r} has no index yet: index it first.")
+
+
+def find_questions(db: Database, named: str, dataset: Path) -> Path:
+    """The written questions `named`, or the latest that were written for the dataset at `dataset`."""
+    if named:
+        return find(db, "questions", named)
+    for job in jobs.listed(db, kind="synthesize", state=jobs.DONE, limit=200):
+        place = home() / (job["artifact"] or "-")
+        if whole(place) and read_manifest(place).get("dataset") == dataset.name:
+            return place
+    raise ConfigError(
+        f"No questions were written for the dataset {read_manifest(dataset).get('name')!r} yet: run a job of "
+        "the kind synthesize first."
+    )
+
+
+def _made(kind: str, job: dict[str, Any]) -> Path:
+    if job["state"] != jobs.DONE or not job["artifact"]:
+        raise ConfigError(f"The job {job['id']} is {job['state']} and has made no {kind}: wait for it.")
+    place = home() / str(job["artifact"])
+    if place.parent.name != kind:
+        raise ConfigError(f"The job {job['id']} made a {place.parent.name}, and a {kind} is asked for.")
+    if not whole(place):
+        raise ConfigError(f"What the job {job['id']} made ({job['artifact']}) is gone: resume the job.")
+    return place

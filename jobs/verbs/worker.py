@@ -1,0 +1,18 @@
+"""`python -m jobs worker`: run what is in the queue."""
+
+import argparse
+
+from jobs.verbs import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser("worker", help="run the jobs of the queue, one a device")
+    parser.add_argument("--until-idle", action="store_true", help="end when nothing is left to do")
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from jobs.worker import work
+
+    work(options.until_idle)

@@ -1,0 +1,246 @@
+"""The worker: takes jobs from the queue, starts a process for each, ends those that are to stop, and puts
+back what has died. One a workspace.
+
+A job's process has a session of its own: it outlives the worker, and the next one adopts it. Who is alive is
+told by pid and create time.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from engine.errors import ConfigError
+from jobs import processes
+from jobs.devices import devices
+from jobs.kinds import KINDS
+from jobs.queue import log
+from jobs.workspace import home
+from storage import jobs, queue, workers
+from storage.db import Row, connect
+from storage.errors import StorageError
+
+LOOK = 0.25  # seconds between two looks at the queue
+BEAT = 2.0
+CANCEL_SECONDS = 20.0  # for a job to save and stop, before SIGTERM; half of it more, before SIGKILL
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Worker:
+    """`children` are the processes that this worker started, by job id and claim."""
+
+    db: Database
+    lanes: tuple[str, ...]
+    runners: tuple[Any, ...] = ()
+    children: dict[tuple[str, int], subprocess.Popen[bytes]] = field(default_factory=dict)
+    beaten: float = 0.0
+
+    def tick(self) -> bool:
+        """Look after everything once. False when nothing runs and nothing can be started."""
+        busy = False
+        for row in jobs.listed(self.db, state=jobs.RUNNING, limit=1000):
+            if row["runner"] == "local":
+                busy = self._look_after(row) or busy
+        for runner in self.runners:
+            busy = runner.tick() or busy
+        queue.revive(self.db, list(KINDS))
+        for row in queue.lost(self.db):
+            self._fail(row, _because(row["blocked"]))
+        self._refuse_strangers()
+        while (claimed := queue.claim(self.db, self.lanes)) is not None:
+            self._start(claimed)
+            busy = True
+        if time.monotonic() - self.beaten > BEAT:
+            workers.beat(self.db)
+            self.beaten = time.monotonic()
+        return busy
+
+    def _start(self, row: Row) -> None:
+        place = log(row)
+        command = [sys.executable, "-m", "jobs", "run", row["id"], "--claim", str(row["claims"])]
+        _say(f"{row['id']} starts, attempt {row['attempts']} of {row['max_attempts']}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("ab") as file:
+                file.write(
+                    f"--- attempt {row['attempts']}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode()
+                )
+                file.flush()
+                self.children[row["id"], row["claims"]] = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=os.environ | {"BANTAM_HOME": str(home()), "PYTHONUNBUFFERED": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            why = f"It could not be started ({error.strerror}): look at this machine's disk and limits."
+            jobs.end(self.db, row["id"], jobs.FAILED, why, claim=row["claims"])
+
+    def _look_after(self, row: Row) -> bool:
+        """Whether this running job still runs; one whose process is gone is put back."""
+        key = row["id"], row["claims"]
+        child = self.children.get(key)
+        if child is not None:
+            status = child.poll()
+            if status is None:
+                self._stop_if_asked(row, child.pid)
+                return True
+            del self.children[key]
+            self._gone(row, _how(status), started=True)
+            return True
+        if row["kind"] not in KINDS:  # a run in the foreground, which nobody else can go on with
+            if processes.alive(row["pid"], row["pid_created"]):
+                return False
+            jobs.end(self.db, row["id"], jobs.INTERRUPTED, "its process was gone", claim=row["claims"])
+            return False
+        if row["pid"] is None:  # the worker that claimed it died before it could start a process
+            self._gone(row, "the worker died before it started", started=False)
+        elif processes.alive(row["pid"], row["pid_created"]):
+            self._stop_if_asked(row, row["pid"])
+        else:
+            self._gone(row, "its process is gone", started=True)
+        return True
+
+    def _gone(self, row: Row, how: str, *, started: bool) -> None:
+        now = jobs.get(self.db, row["id"])
+        if not now or now["state"] != jobs.RUNNING or now["claims"] != row["claims"]:
+            return  # it said itself how it ended
+        why = f"{how[0].upper()}{how[1:]} (attempt {row['attempts']} of {row['max_attempts']})"
+        if now["cancel_requested"]:
+            why = "cancelled while it ran"
+        elif started and row["attempts"] >= row["max_attempts"]:
+            why += ": see its log; a smaller model or batch needs less memory. Resume it to try again."
+        after = queue.give_back(self.db, row["id"], row["claims"], why, started=started)
+        _say(f"{row['id']} is {after.get('state')}: {why}")
+
+    def _stop_if_asked(self, row: Row, pid: int) -> None:
+        """The job is asked first, by its flag; then told, then killed."""
+        if not row["cancel_requested"] or not row["cancel_at"]:
+            return
+        waited = (datetime.now(UTC) - datetime.fromisoformat(row["cancel_at"])).total_seconds()
+        patience = _patience()
+        if waited > 1.5 * patience:
+            processes.kill(pid)
+        elif waited > patience:
+            processes.terminate(pid)
+
+    def _refuse_strangers(self) -> None:
+        for row in queue.waiting(self.db):
+            if row["runner"] == "local":
+                if row["device"] not in ("auto", *self.lanes):
+                    has = " and ".join(self.lanes)
+                    why = f"It asks for the device {row['device']}, and this machine has {has}"
+                    self._fail(row, f"{why}: duplicate it with --set device=auto.")
+            elif row["runner"] not in {runner.name for runner in self.runners}:
+                self._fail(row, f"It asks for the runner {row['runner']}, which is not set up here.")
+
+    def _fail(self, row: Row, why: str) -> None:
+        queue.refuse(self.db, row["id"], why)
+        _say(f"{row['id']} is failed: {why}")
+
+
+def work(until_idle: bool = False) -> None:
+    """Work until told to stop, or until nothing is left to do. Raises ConfigError if another worker does."""
+    with alone():
+        db = connect(home())
+        pid = os.getpid()
+        lanes = devices()
+        workers.announce(db, pid, processes.created(pid) or time.time(), lanes)
+        _say(f"works on {home()} with {' and '.join(lanes)}")
+        worker = Worker(db, lanes, _runners(db))
+        try:
+            _loop(worker, until_idle)
+        finally:
+            _leave(db, pid)
+
+
+def _loop(worker: Worker, until_idle: bool) -> None:
+    said = ""
+    while True:
+        try:
+            busy, said = worker.tick(), ""
+        except (
+            StorageError
+        ) as error:  # in use, or the disk is full: it may be better soon, and no job is lost
+            busy = True
+            if str(error) != said:
+                _say(said := str(error))
+            time.sleep(1.0)
+        if until_idle and not busy:
+            left = queue.waiting(worker.db)
+            if left:
+                _say(f"{len(left)} jobs wait for others that do not run, the first is {left[0]['id']}")
+            return
+        time.sleep(LOOK)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the workspace's lock for workers, which a killed one lets go of by itself."""
+    file = os.open(home() / "worker.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"Another worker (process {os.pread(file, 32, 0).decode() or 'unknown'}) works on {home()} "
+                "already: it will take the jobs that wait."
+            ) from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def _runners(db: Database) -> tuple[Any, ...]:
+    return ()
+
+
+def _leave(db: Database, pid: int) -> None:
+    try:
+        workers.leave(db, pid)
+        running = len(jobs.listed(db, state=jobs.RUNNING, limit=1000))
+    except StorageError:
+        return
+    if running:
+        _say("stops; the job that runs goes on, and the next worker looks after it")
+
+
+def _patience() -> float:
+    try:
+        return max(0.0, float(os.environ.get("BANTAM_CANCEL_SECONDS") or CANCEL_SECONDS))
+    except ValueError:
+        return CANCEL_SECONDS
+
+
+def _because(need: dict[str, Any]) -> str:
+    if need["state"] is None:
+        return f"It needs the job {need['id']}, which is not there any more."
+    why = f": {need['error']}" if need["error"] else ""
+    return f"It needs the job {need['id']}, which is {need['state']}{why}"
+
+
+def _how(status: int) -> str:
+    if status == -9:
+        return "its process was killed (signal 9), perhaps because memory ran out"
+    if status < 0:
+        return f"its process was ended by signal {-status}"
+    return f"its process ended without a word (exit status {status})"
+
+
+def _say(text: str) -> None:
+    print(f"worker: {text}", file=sys.stderr, flush=True)
