@@ -5,9 +5,12 @@ Run it with `python -m app.playground`; it listens on this machine only, at BANT
 
 import os
 import sys
+import threading
 from typing import Any
 
+# read when gradio and huggingface_hub are imported, so set before
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import gradio as gr
 
@@ -59,7 +62,9 @@ def main() -> int:
     quiet()
     try:
         where = port()
-        build().launch(server_name="127.0.0.1", server_port=where, inbrowser=False, **settings())
+        desk = Desk()
+        threading.Thread(target=desk.warm, daemon=True).start()
+        build(desk).launch(server_name="127.0.0.1", server_port=where, inbrowser=False, **settings())
     except LabError as error:
         print(f"bantam: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ keeps what was known in the same object, with the sentence under "error".
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -134,12 +135,10 @@ def _named(desk: Answers, name: object) -> str:
     return names[0]
 
 
-class _plainly:
+@contextmanager
+def _plainly() -> Iterator[None]:
     """Turns what a person can mend into Gradio's error with the sentence alone."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, LabError | StorageError):
-            raise gr.Error(str(error), print_exception=False) from error
+    try:
+        yield
+    except (LabError, StorageError) as error:
+        raise gr.Error(str(error), print_exception=False) from error

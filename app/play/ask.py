@@ -87,8 +87,8 @@ def _strip(offers: list[str], first: Offer | None) -> tuple[gr.Dropdown, list[An
             samples = gr.Slider(0, 5, base.samples, step=1, label="Samples before escalating")
             temperature = gr.Slider(0.1, 2, base.temperature, step=0.1, label="Temperature of samples")
         with gr.Row():
-            accept = gr.Slider(0, 1, base.accept or 0, step=0.01, label="A draft stands from (accept)")
-            tau = gr.Slider(0, 1, base.tau or 0, step=0.01, label="Least score that is answered (tau)")
+            accept = gr.Slider(0, 1, _shown(base.accept), step=0.01, label="A draft stands from (accept)")
+            tau = gr.Slider(0, 1, _shown(base.tau), step=0.01, label="Least score that is answered (tau)")
             evidence = gr.Checkbox(base.evidence, label="Retrieve evidence")
             compress = gr.Checkbox(base.compress, label="Compress it to bullets")
         notes = gr.HTML(_notes(first), elem_classes="bt")
@@ -104,6 +104,10 @@ def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
     tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress = values
     if not isinstance(tiers, list) or any(name not in offer.tiers for name in tiers):
         raise ConfigError(f"Choose tiers among {', '.join(offer.tiers)}.")
+    usual = offer.answer
+    # the sliders show two digits; left where it was, a threshold keeps all of its own
+    accept = usual.accept if accept == _shown(usual.accept) else accept
+    tau = usual.tau if tau == _shown(usual.tau) else tau
     settings = {
         **{"k": k, "bullets": bullets, "shape": shape, "samples": samples, "temperature": temperature},
         **{"accept": accept, "tau": tau or None, "evidence": evidence, "compress": compress},
@@ -159,12 +163,16 @@ def _changing(desk: Answers) -> Callable[[str], list[Any]]:
         except LabError as error:
             raise gr.Error(str(error), print_exception=False) from error
         base = offer.answer
-        values = [base.k, base.bullets, base.shape, base.accept or 0, base.tau or 0, base.samples]
+        values = [base.k, base.bullets, base.shape, _shown(base.accept), _shown(base.tau), base.samples]
         values += [base.temperature, base.evidence, base.compress]
         tiers = gr.update(choices=_tier_choices(offer), value=list(offer.usual))
         return [gr.update(choices=list(offer.examples), value=None), _notes(offer), tiers, *values]
 
     return changing
+
+
+def _shown(threshold: float | None) -> float:
+    return round(threshold or 0.0, 2)
 
 
 def _tier_choices(offer: Offer | None) -> list[tuple[str, str]]:

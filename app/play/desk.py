@@ -6,13 +6,13 @@ no screen.
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
 from app.play.setups import SetUp
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, LabError
 from engine.inference.events import Event
 from engine.inference.spec import AnswerSpec
 from engine.inference.trace import Bullet, Trace
@@ -114,6 +114,18 @@ class Desk:
                 yield from events
         finally:
             self._busy.release()
+
+    def warm(self) -> None:
+        """Load what the newest experiment answers with, so that the first question does not wait for it."""
+        with suppress(LabError):  # whoever asks is told
+            for name in self.names()[:1]:
+                opened = self._open(name)
+                offer = _offer(opened)
+                setup = SetUp(tiers=offer.usual, answer=offer.answer)
+                for _ in self.events(name, setup, next(iter(offer.examples), "What is this about?")):
+                    pass
+                for tier in offer.usual:
+                    _ = opened.tier(tier).loaded
 
     def _parts(self, opened: Opened, setup: SetUp) -> "Parts":
         from engine.inference.tiers import ReaderTier

@@ -19,6 +19,7 @@ LABELS: dict[str, str] = {
     "reader": "extractive reader",
     "large": "large model",
 }
+SHORT = {"small": "small", "adapter": "small + adapter", "reader": "reader", "large": "large"}
 LONGEST = 2_000  # characters of a question
 
 
@@ -85,15 +86,15 @@ def presets(tiers: Sequence[str], base: AnswerSpec) -> dict[str, SetUp]:
     first = "adapter" if "adapter" in tiers else "small"
     found: dict[str, SetUp] = {}
     if "large" in tiers and base.accept is not None:
-        found[f"cascade: {LABELS[first]}, then the large"] = made((first, "large"), {}, base)
+        found[f"cascade: {SHORT[first]}, then large"] = made((first, "large"), {}, base)
     for name in ("adapter", "small", "large", "reader"):
         if name in tiers:
-            found[f"{LABELS[name]}, evidence"] = made((name,), {}, alone)
+            found[SHORT[name]] = made((name,), {}, alone)
     whole = alone.model_copy(update={"compress": False, "overlong": "drop"})
-    found[f"{LABELS[first]}, whole chunks"] = made((first,), {}, whole)
-    found[f"{LABELS[first]}, no evidence"] = made((first,), {}, closed)
+    found[f"{SHORT[first]}, whole chunks"] = made((first,), {}, whole)
+    found[f"{SHORT[first]}, no evidence"] = made((first,), {}, closed)
     if "large" in tiers:
-        found["large model, no evidence"] = made(("large",), {}, closed)
+        found["large, no evidence"] = made(("large",), {}, closed)
     return found
 
 
