@@ -12,6 +12,7 @@ from typing import Any
 from engine.artifact import read_manifest, whole
 from engine.data.records import Question
 from engine.errors import ConfigError, DataError
+from engine.inference.belief import loaded
 from engine.inference.orchestrator import AnswerSpec, Parts, Reads
 from engine.inference.tiers import LocalTier, Tier
 from jobs.workspace import artifact, checked_name
@@ -87,8 +88,13 @@ class Opened:
         return self._tiers[self._known(name)]
 
     def parts(self, arm: str | None = None) -> Parts:
-        """What answers in an arm (the best one): one tier, the index, the reader."""
-        return Parts(None, self.index, self.reader, (self.tier(model_of(arm or self.arm)),))
+        """What answers in an arm (the best one): one tier, the index, the reader, the calibration."""
+        tier, made = (
+            self.tier(model_of(arm or self.arm)),
+            loaded(self._made(arm or self.arm).get("calibration")),
+        )
+        known = {tier.name: made} if made else {}
+        return Parts(None, self.index, self.reader, (tier,), known)
 
     def ladder(self, *names: str | Tier) -> Parts:
         """What answers in a cascade of tiers, cheapest first: "small", "adapter", "large", or tiers."""
@@ -100,8 +106,8 @@ class Opened:
         the tier. Raises ModelError where serving would be wrong (another base, template or prompt)."""
         from engine.training.adapters import check
 
-        loaded = self.tier(tier).loaded
-        return check(self.adapter, loaded, self.index) if tier == "adapter" and self.adapter else []
+        served = self.tier(tier).loaded
+        return check(self.adapter, served, self.index) if tier == "adapter" and self.adapter else []
 
     @cached_property
     def _tiers(self) -> dict[str, LocalTier]:
@@ -130,10 +136,10 @@ class Opened:
             from engine.inference.model import load as load_model
             from engine.training.adapters import check
 
-            loaded = load_model(model, adapter=adapter, device=self.device)
+            made = load_model(model, adapter=adapter, device=self.device)
             if adapter is not None:
-                check(adapter, loaded, None)
-            return loaded
+                check(adapter, made, None)
+            return made
 
         return load
 

@@ -3,26 +3,40 @@ database and writes no file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.data.records import Question
+from engine.errors import DataError
+from engine.evaluation.calibrate import fit, out_of_fold
 from engine.evaluation.scoring import Scored, score
 from engine.evaluation.threshold import Threshold, choose
+from engine.inference.belief import Calibration
 from engine.inference.extract import Found, Reader
 from engine.inference.orchestrator import AnswerSpec, Parts, answer, answer_many, last
 from engine.inference.trace import Trace
 from engine.progress import Progress, Report, silent
 
 WARM_UP = 2
+RIGHT = 0.5
 
 
 @dataclass(frozen=True)
 class ArmResult:
     """One arm's answers to the test questions, the threshold chosen for it (None where the model decides
-    alone), and the traces of the questions that were timed one by one."""
+    alone), the traces of the questions that were timed one by one, and what turned its verdicts into
+    P(correct), if dev was enough for that."""
 
     scored: tuple[Scored, ...]
     threshold: Threshold | None
     timed: tuple[Trace, ...]
+    calibration: Calibration | None = None
+
+
+class Tuned(NamedTuple):
+    """What dev gives an arm: a calibration (None where it is too small for one) and a threshold."""
+
+    calibration: Calibration | None
+    threshold: Threshold
 
 
 class Remembered:
@@ -54,29 +68,55 @@ def run_arm(
     remembered: Remembered | None = None,
     report: Report = silent,
 ) -> ArmResult:
-    """Answer `test` under `spec`; an arm with evidence first gets its tau from `dev`.
+    """Answer `test` under `spec`; an arm with evidence first gets its calibration and its tau from `dev`.
 
     `remembered` stands in for the reader where time is not measured. `timed` test questions, spread over the
     list, are answered again one at a time after WARM_UP others, for latency only.
     """
-    threshold = None
+    threshold = calibration = None
     batched = replace(parts, reader=remembered or parts.reader)
     if spec.evidence:
-        threshold = tune(batched, spec, dev, report)
+        calibration, threshold = tune(batched, spec, dev, report)
         spec = spec.model_copy(update={"tau": threshold.tau})
+        if calibration is not None:
+            known = {parts.ladder[0].name: calibration}
+            parts, batched = replace(parts, calibrations=known), replace(batched, calibrations=known)
     traces = answer_many(batched, [question.question for question in test], spec, report)
     scored = tuple(score(question, trace) for question, trace in zip(test, traces, strict=True))
-    return ArmResult(
-        scored, threshold, time_answers(parts, spec, [question.question for question in test], timed, report)
-    )
+    asked = [question.question for question in test]
+    return ArmResult(scored, threshold, time_answers(parts, spec, asked, timed, report), calibration)
 
 
-def tune(parts: Parts, spec: AnswerSpec, dev: Sequence[Question], report: Report = silent) -> Threshold:
-    """The threshold for these parts and this spec, chosen on `dev`."""
+def tune(parts: Parts, spec: AnswerSpec, dev: Sequence[Question], report: Report = silent) -> Tuned:
+    """The calibration and the threshold for these parts and this spec, from `dev`.
+
+    The threshold is chosen on P(correct) of fits that have not seen the answer. Where dev is too small to
+    calibrate, it is chosen on the uncalibrated scores.
+    """
     answered = spec.model_copy(update={"tau": 0.0})
     traces = answer_many(parts, [question.question for question in dev], answered, report)
-    scores = [trace.verdict.score if trace.verdict else -1.0 for trace in traces]
-    return choose(scores, [score(question, trace).f1 for question, trace in zip(dev, traces, strict=True)])
+    scored = [score(question, trace) for question, trace in zip(dev, traces, strict=True)]
+    judged = [one for one in scored if one.trace.verdict]
+    calibration, scores = None, [one.trace.verdict.score if one.trace.verdict else -1.0 for one in scored]
+    try:
+        believed = iter(out_of_fold(*outcomes(judged)))
+        calibration = fit(*outcomes(judged))
+        scores = [next(believed) if one.trace.verdict else -1.0 for one in scored]
+    except DataError as error:
+        report(Progress("calibrate", 0, 0, "answers", f"uncalibrated: {error}"))
+    return Tuned(calibration, choose(scores, [one.f1 for one in scored]))
+
+
+def outcomes(scored: Sequence[Scored]) -> tuple[list[dict[str, float]], list[bool]]:
+    """The parts of the verdicts and whether the answers were right: what a calibration is fitted on."""
+    judged = [one for one in scored if one.trace.verdict]
+    return [one.trace.verdict.parts for one in judged if one.trace.verdict], [right(one) for one in judged]
+
+
+def right(scored: Scored) -> bool:
+    """Whether an answer counts as right for P(correct): at least RIGHT F1, or the accepted answer in it. An
+    answer to a question without one is wrong."""
+    return (scored.f1 or 0.0) >= RIGHT or scored.accuracy == 1.0
 
 
 def time_answers(

@@ -1,6 +1,7 @@
 """The stages before any model is asked: find chunks, compress them to bullets. Works on many questions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.errors import ConfigError
 from engine.inference.case import Case
@@ -31,6 +32,35 @@ def condense(index: Index | None, cases: Sequence[Case], spec: AnswerSpec) -> No
             case.bullets = tuple(compress(index, case.question, case.hits, spec.bullets, vector=case.vector))
         else:
             case.bullets = tuple(_whole(number, hit) for number, hit in enumerate(case.hits, 1))
+
+
+def extras(index: Index | None, cases: Sequence[Case]) -> list[dict[str, float]]:
+    """What the verifier cannot know by itself, for each case's present draft: retrieval (cosine of question
+    and best chunk), relevance (of question and cited bullets), similarity (of question with answer and cited
+    bullets), each cut to 0..1. Embeds all drafts together."""
+    if index is None or not any(case.bullets for case in cases):
+        return [{} for _ in cases]
+    texts = [f"{case.question} {case.now.answer.text}" for case in cases]
+    said = index.embedder.vectors(texts)
+    result = []
+    for case, vector in zip(cases, said, strict=True):
+        rows = [_row(index, bullet) for bullet in case.bullets if bullet.number in case.now.answer.citations]
+        rows = [row for row in rows if row is not None]
+        parts = {"retrieval": max((hit.dense for hit in case.hits), default=0.0)}
+        if rows:
+            parts["relevance"] = max(float(row @ case.vector) for row in rows)
+            parts["similarity"] = max(float(row @ vector) for row in rows)
+        result.append({name: min(1.0, max(0.0, value)) for name, value in parts.items()})
+    return result
+
+
+def _row(index: Index, bullet: Bullet) -> Any:
+    """The vector of a bullet that is a sentence of its chunk; a whole chunk has none here."""
+    chunk = index.chunks[bullet.chunk]
+    for place, sentence in enumerate(chunk.sentences):
+        if (sentence.start, sentence.end) == (bullet.start, bullet.end):
+            return index.sentence_vectors[index.first[bullet.chunk] + place].astype("float32")
+    return None
 
 
 def _whole(number: int, hit: Hit) -> Bullet:

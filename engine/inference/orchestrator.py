@@ -7,12 +7,14 @@ database and no screen.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from engine.errors import ConfigError, LabError
+from engine.inference.belief import Calibration
 from engine.inference.cascade import decide
 from engine.inference.case import Case, Try
+from engine.inference.cite import resolved
 from engine.inference.events import (
     Answered,
     Compressed,
@@ -25,7 +27,7 @@ from engine.inference.events import (
     Token,
     Verified,
 )
-from engine.inference.evidence import condense, retrieve
+from engine.inference.evidence import condense, extras, retrieve
 from engine.inference.model import Loaded
 from engine.inference.spec import AnswerSpec
 from engine.inference.tiers import Asked, LocalTier, Reads, Tier, shares
@@ -57,12 +59,14 @@ __all__ = [
 @dataclass(frozen=True)
 class Parts:
     """What answers: a model, and with evidence an index and (for the verifier) a reader. `tiers` are asked
-    after the model, cheapest first; without `loaded` the first of them starts."""
+    after the model, cheapest first; without `loaded` the first of them starts. `calibrations` turn a tier's
+    verdict into P(correct), by its name; a tier without one is weighed uncalibrated."""
 
     loaded: Loaded | None
     index: Index | None = None
     reader: Reads | None = None
     tiers: tuple[Tier, ...] = ()
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @property
     def ladder(self) -> tuple[Tier, ...]:
@@ -225,10 +229,20 @@ def _look_again(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: R
 
 
 def _verify(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
-    for case in cases:
+    drafts = [case for case in cases if not case.now.answer.refused]
+    for case in drafts:
+        case.now.answer = resolved(case.now.answer, case.bullets, case.found)
+    for case, extra in zip(drafts, extras(parts.index, drafts), strict=True):
         one = case.now
-        if not one.answer.refused:
-            one.verdict = verify(one.answer, case.bullets, case.found, spec.tau or 0.0)
+        one.verdict = verify(
+            one.answer,
+            case.bullets,
+            case.found,
+            spec.tau or 0.0,
+            question=case.question,
+            extra=extra,
+            calibration=parts.calibrations.get(one.tier.name),
+        )
 
 
 def _decide(parts: Parts, case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> str:

@@ -1,47 +1,138 @@
-"""Weigh an answer against its evidence: what the cited bullet covers, what the reader says,
-how sure the model was.
+"""Weigh an answer against its evidence: what the cited bullets cover, what the reader says, how sure the
+model was. The parts of the verdict are features 0..1; of them comes one belief that the answer is right.
 
-A first verifier: fixed weights, not calibrated, and it says so. Knows nothing of how the answer came about.
+With a Calibration (engine.inference.belief) the belief is P(correct); without one it is a fixed weighted sum,
+and the verdict says that it is uncalibrated. Knows nothing of how the answer came about.
 """
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
+from engine.inference.belief import Calibration
 from engine.inference.extract import Found
 from engine.inference.trace import Answer, Bullet, Verdict
+from engine.retrieval.sentences import sentences
 from engine.retrieval.words import words
 
 WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05}
 COVERED = 0.5
+LONG = 12  # words from which on an answer counts as long
+LOW = 0.1  # the quantile of token log-probs that stands for the weakest words
 _NUMBER = re.compile(r"\d[\d,.]*")
 _NAME = re.compile(r"\b[A-Z][\w’'-]+")
+_WHEN = re.compile(r"\bwhen\b|\b(what|which) (year|date|day|month|decade|century)\b|\bin what year\b")
+_COUNT = re.compile(r"\bhow (many|much|long|far|big|large|old|fast|hot|heavy|wide|high|deep|tall|often)\b")
+_WHO = re.compile(r"\b(who|whom|whose)\b")
+_AMOUNT = re.compile(
+    r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|forty|fifty|"
+    r"hundred|thousand|million|billion|half|twice|once|few|several|daily|every)\b",
+    re.IGNORECASE,
+)
+REASONS = {
+    "agreement": "the reader finds another answer in the evidence",
+    "answerable": "the reader finds no answer in the evidence",
+    "span": "the reader is not sure of its answer",
+    "standing": "the reader sees the answer in another bullet",
+    "willing": "the model would rather say it does not know",
+    "certain": "the model was unsure of a word of its answer",
+    "sure": "the model was unsure of its answer",
+    "coverage": "words of the answer are not in the cited evidence",
+    "bigrams": "the answer's words do not stand together in the cited evidence",
+    "similarity": "the cited evidence says something else",
+    "relevance": "the cited evidence has little to do with the question",
+    "retrieval": "what was found has little to do with the question",
+    "asked": "the cited evidence does not speak of what was asked",
+    "fresh": "the answer repeats the question",
+    "fitting": "the answer is not of the kind that was asked for",
+    "brief": "the answer is long",
+    "samples": "asked again, the model says something else",
+    "leading": "other bullets fit the question better",
+}
 
 
-def verify(answer: Answer, bullets: Sequence[Bullet], found: Found | None, tau: float) -> Verdict:
-    """The verdict on one answer.
+def verify(
+    answer: Answer,
+    bullets: Sequence[Bullet],
+    found: Found | None,
+    tau: float,
+    *,
+    question: str = "",
+    extra: Mapping[str, float] | None = None,
+    calibration: Calibration | None = None,
+) -> Verdict:
+    """The verdict on one answer; `supported` = score >= tau. `extra` are features that only the caller can
+    know (similarity, relevance, retrieval, samples).
 
-    `parts`, each 0..1: coverage (share of the answer's words in the cited bullets), numbers and names (all of
-    the answer's stand there: 1, else 0), agreement (token F1 with the reader's span), answerable (1 - the
-    reader's P(no answer)), willing (1 - the model's P(refusal)), certain (probability of the answer's least
-    likely token). The score is their weighted sum, halved when the evidence does not hold the answer. Without
-    bullets only `willing` and `certain` are known. `supported` = score >= tau.
+    Uncalibrated, the score is a weighted sum of answerable, agreement, willing and certain, halved when the
+    evidence does not hold the answer; without bullets only `willing` and `certain` are known.
     """
-    certain = math.exp(min(answer.logprobs, default=0.0))
-    parts = {"willing": 1 - answer.refusal, "certain": certain}
+    parts = features(answer, bullets, found, question) | dict(extra or {})
+    parts = {name: round(value, 4) for name, value in parts.items()}
+    if calibration is not None:
+        score = calibration.probability(parts)
+        doubt = _unheld(parts, answer) or _why(calibration.pulls(parts))
+        return _judged(parts, score, tau, doubt, True)
     if not bullets:
-        return _judged(parts, 1 - answer.refusal, tau, "there is no evidence to hold it against")
-    cited = [bullet for bullet in bullets if bullet.number in answer.citations] or list(bullets)
-    text = " ".join(bullet.text for bullet in cited)
-    parts |= {"coverage": _coverage(answer.text, text), "numbers": _all_in(_NUMBER, answer.text, text)}
-    parts |= {"names": _all_in(_NAME, answer.text, text)}
-    if found is not None:
-        parts |= {"agreement": overlap(answer.text, found.text), "answerable": 1 - found.none}
+        return _judged(parts, 1 - answer.refusal, tau, "there is no evidence to hold it against", False)
     known = {name: weight for name, weight in WEIGHTS.items() if name in parts}
     score = sum(weight * parts[name] for name, weight in known.items()) / sum(known.values())
-    held = parts["coverage"] >= COVERED and parts["numbers"] == parts["names"] == 1
-    return _judged(parts, score if held else score / 2, tau, _weakest(parts, answer))
+    unheld = _unheld(parts, answer)
+    doubt = unheld or _why({name: parts[name] for name in known})
+    return _judged(parts, score / 2 if unheld else score, tau, doubt, False)
+
+
+def features(
+    answer: Answer, bullets: Sequence[Bullet], found: Found | None, question: str = ""
+) -> dict[str, float]:
+    """The parts of a verdict, each 0..1; of an answer of several sentences the worst one counts.
+
+    coverage, bigrams: share of the answer's stems (pairs of them) in the cited bullets. numbers, names: all
+    of the answer's stand there (1) or not (0). agreement: token F1 with the reader's span; answerable: 1 -
+    its P(no answer); span: its P(span); standing: its P(the answer starts in a cited bullet). willing: 1 -
+    P(refusal); certain: probability at the low quantile of the answer's tokens; sure: their geometric mean.
+    asked: share of the question's stems in the cited bullets; fresh: share of the answer's that the question
+    does not hold; fitting: it is a date, a number or a name where one is asked for; brief: 1 for one word, 0
+    from LONG on.
+    """
+    logprobs = sorted(answer.logprobs)
+    low = logprobs[int(LOW * len(logprobs))] if logprobs else 0.0
+    mean = sum(logprobs) / len(logprobs) if logprobs else 0.0
+    parts = {"willing": 1 - answer.refusal, "certain": math.exp(low), "sure": math.exp(mean)}
+    if question:
+        parts["fitting"] = _fitting(question, answer.text)
+        parts["fresh"] = 1 - _coverage(answer.text, question)
+    length = len(answer.text.split())
+    parts["brief"] = 1 - min(1.0, (length - 1) / (LONG - 1)) if length else 0.0
+    if not bullets:
+        return parts
+    cited = [bullet for bullet in bullets if bullet.number in answer.citations] or list(bullets)
+    text = " ".join(bullet.text for bullet in cited)
+    parts |= lexical(answer.text, text)
+    if question:
+        parts["asked"] = _coverage(question, text)
+        best = max(_coverage(question, bullet.text) for bullet in bullets)
+        parts["leading"] = parts["asked"] / best if best else 1.0
+    if found is not None:
+        parts |= {"agreement": overlap(answer.text, found.text), "answerable": 1 - found.none}
+        parts |= {"span": found.probability, "standing": _standing(found, bullets, cited)}
+    return {name: min(1.0, max(0.0, value)) for name, value in parts.items()}
+
+
+def lexical(claim: str, evidence: str) -> dict[str, float]:
+    """What can be told from words alone: coverage, bigrams, numbers, names of the claim's worst sentence."""
+    pieces = [sentence.text for sentence in sentences(claim)] or [claim]
+    each = [
+        {
+            "coverage": _coverage(piece, evidence),
+            "bigrams": _bigrams(piece, evidence),
+            "numbers": _all_in(_NUMBER, piece, evidence),
+            "names": _all_in(_NAME, piece, evidence),
+        }
+        for piece in pieces
+    ]
+    return {name: min(one[name] for one in each) for name in each[0]}
 
 
 def overlap(answer: str, other: str) -> float:
@@ -51,11 +142,41 @@ def overlap(answer: str, other: str) -> float:
     return 2 * shared / (len(ours) + len(theirs)) if shared else 0.0
 
 
+def holds(text: str, answer: str) -> bool:
+    """Whether `text` has every stem, number and name of `answer`."""
+    return all(value == 1 for name, value in lexical(answer, text).items() if name != "bigrams")
+
+
 def _coverage(answer: str, text: str) -> float:
     asked, held = words(answer), set(words(text))
     return (
         sum(word in held for word in asked) / len(asked) if asked else float(answer.lower() in text.lower())
     )
+
+
+def _bigrams(answer: str, text: str) -> float:
+    asked, held = list(pairwise(words(answer))), set(pairwise(words(text)))
+    return sum(pair in held for pair in asked) / len(asked) if asked else _coverage(answer, text)
+
+
+def _standing(found: Found, bullets: Sequence[Bullet], cited: Sequence[Bullet]) -> float:
+    numbers, start, share = {bullet.number for bullet in cited}, 0, 0.0
+    for bullet in bullets:
+        if bullet.number in numbers:
+            share += found.within(start, start + len(bullet.text) + 1)
+        start += len(bullet.text) + 1
+    return share
+
+
+def _fitting(question: str, answer: str) -> float:
+    asked = question.lower()
+    if _WHEN.search(asked):
+        return float(bool(re.search(r"\d|century|ago", answer)))
+    if _COUNT.search(asked):
+        return float(bool(_AMOUNT.search(answer)))
+    if _WHO.search(asked):
+        return float(bool(_NAME.search(answer)) and not re.search(r"\d{3}", answer))
+    return 0.5
 
 
 def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:
@@ -68,19 +189,21 @@ def _bare(match: str) -> str:
     return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip('.()[];:!?"“”'))
 
 
-def _judged(parts: dict[str, float], score: float, tau: float, doubt: str) -> Verdict:
+def _judged(parts: dict[str, float], score: float, tau: float, doubt: str, calibrated: bool) -> Verdict:
     supported = score >= tau
-    reason = f"accepted: score {score:.2f} is at least tau {tau:.2f}" if supported else f"refused: {doubt}"
-    return Verdict(supported, score, {name: round(value, 4) for name, value in parts.items()}, reason)
+    name = "P(correct)" if calibrated else "score"
+    reason = f"accepted: {name} {score:.2f} is at least tau {tau:.2f}" if supported else f"refused: {doubt}"
+    return Verdict(supported, score, parts, reason, calibrated)
 
 
-def _weakest(parts: dict[str, Any], answer: Answer) -> str:
-    if parts["numbers"] < 1 or parts["names"] < 1 or parts["coverage"] < COVERED:
-        return f"the cited evidence does not hold {answer.text!r}"
-    worst = min((name for name in WEIGHTS if name in parts), key=lambda name: parts[name])
-    return {
-        "agreement": "the reader finds another answer in the evidence",
-        "answerable": "the reader finds no answer in the evidence",
-        "willing": "the model would rather say it does not know",
-        "certain": "the model was unsure of a word of its answer",
-    }[worst]
+def _unheld(parts: Mapping[str, float], answer: Answer) -> str:
+    if "coverage" not in parts:
+        return ""
+    held = parts["coverage"] >= COVERED and parts["numbers"] == parts["names"] == 1
+    return "" if held else f"the cited evidence does not hold {answer.text!r}"
+
+
+def _why(values: Mapping[str, float]) -> str:
+    """The lowest of the values that has a reason, in words."""
+    known = {name: value for name, value in values.items() if name in REASONS}
+    return REASONS[min(known, key=lambda name: known[name])] if known else "too little speaks for it"

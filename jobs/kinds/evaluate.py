@@ -132,7 +132,9 @@ def arm_spec(spec: Any, arm: str) -> AnswerSpec:
 def served(spec: Any, arm: str, result: ArmResult) -> dict[str, Any]:
     """What serving an arm has to match."""
     threshold = result.threshold and result.threshold._asdict()
-    return {"answer": arm_spec(spec, arm).model_dump(), "threshold": threshold}
+    calibration = result.calibration and result.calibration.model_dump()
+    answer = arm_spec(spec, arm).model_dump()
+    return {"answer": answer, "threshold": threshold, "calibration": calibration}
 
 
 def table_of(results: dict[str, ArmResult]) -> list[Row]:

@@ -49,7 +49,9 @@ def test_the_threshold_is_the_one_chosen_on_dev_answers(parts: Parts, result: Ar
     gains = [score(question, trace).f1 for question, trace in zip(DEV, traces, strict=True)]
     assert gains[3:] == [None, None] and None not in gains[:3]
     assert result.threshold == choose([trace.verdict.score for trace in traces if trace.verdict], gains)
-    assert result.threshold == tune(parts, AnswerSpec(tau=0.9), DEV), "the threshold so far does not count"
+    assert result.threshold == tune(parts, AnswerSpec(tau=0.9), DEV).threshold, (
+        "the threshold so far does not count"
+    )
 
 
 class Doubting:
@@ -61,7 +63,8 @@ class Doubting:
 
 def test_an_answer_counts_on_dev_however_low_its_score(parts: Parts) -> None:
     doubted = Parts(parts.loaded, parts.index, Doubting())
-    threshold = tune(doubted, AnswerSpec(look_again=False), QUESTIONS[:3])
+    calibration, threshold = tune(doubted, AnswerSpec(look_again=False), QUESTIONS[:3])
+    assert calibration is None, "three questions are too few"
     assert (threshold.tau, threshold.refused) == (0.0, None)
     assert threshold.f1 > 0.5
 

@@ -18,7 +18,9 @@ TEXTS = (
     "The Moon is 3,474 kilometres wide.",
 )
 BULLETS = tuple(Bullet(number, text, "apollo", 0, 0, len(text), 1.0) for number, text in enumerate(TEXTS, 1))
-PARTS = {"willing", "certain", "coverage", "numbers", "names", "agreement", "answerable"}
+ALONE = {"willing", "certain", "sure", "brief"}
+READ = {"agreement", "answerable", "span", "standing"}
+PARTS = ALONE | READ | {"coverage", "bigrams", "numbers", "names"}
 
 
 def said(text: str, *citations: int, refusal: float = 0.0, logprobs: tuple[float, ...] = ()) -> Answer:
@@ -57,8 +59,9 @@ def test_a_verdict_stays_in_bounds_and_follows_its_score(
     verdict = verify(answer, bullets, found, tau)
     assert 0 <= verdict.score <= 1 + 1e-9
     assert all(0 <= part <= 1 for part in verdict.parts.values())
-    missing = set() if found else {"agreement", "answerable"}
-    assert verdict.parts.keys() == (PARTS - missing if bullets else {"willing", "certain"})
+    missing = set() if found else READ
+    assert verdict.parts.keys() == (PARTS - missing if bullets else ALONE)
+    assert not verdict.calibrated
     assert verdict.supported == (verdict.score >= tau)
     assert verdict.reason.startswith("accepted: " if verdict.supported else "refused: ")
     assert "\n" not in verdict.reason
@@ -91,11 +94,16 @@ def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
     assert verdict.parts == {
         "willing": 0.75,
         "certain": 0.5,
+        "sure": round(math.sqrt(0.9 * 0.5), 4),
+        "brief": round(1 - 1 / 11, 4),
         "coverage": 1.0,
+        "bigrams": 1.0,
         "numbers": 1.0,
         "names": 1.0,
         "agreement": 0.8,
         "answerable": 0.9,
+        "span": 0.9,
+        "standing": 0.0,
     }
     assert WEIGHTS.keys() == {"agreement", "answerable", "willing", "certain"}
     assert sum(WEIGHTS.values()) == pytest.approx(1)
