@@ -24,7 +24,8 @@ setup: $(VENV)/.models ## make .venv, install what is pinned, prepare the embedd
 quickstart: setup ## run the first experiment on the sample documents and print its table
 	@$(PY) -m jobs quickstart $(ARGS)
 
-lab: setup ## open the lab in the browser (Ctrl-C ends it)
+lab: setup ## open the lab in the browser (Ctrl-C ends it); LAB_EMPTY=1 does not queue the first experiment
+	@[ -n "$(LAB_EMPTY)" ] || $(PY) -m jobs submit ablation --if-empty >/dev/null
 	@$(PY) -m honcho start
 
 test: setup $(VENV)/.dev ## run the tests; ARGS="-k words" and MARKERS="not gpu" are passed on to pytest

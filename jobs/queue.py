@@ -113,6 +113,17 @@ def duplicate(
         )
 
 
+def delete(id: str, db: Database | None = None) -> None:
+    """Delete a job that has ended, with its numbers, answers and log; what it made stays."""
+    with opened(db) as base:
+        row = found(base, id)
+        if not queue.delete(base, id):
+            raise ConfigError(
+                f"The job {id} is {row['state']}, or others that are not done need it: cancel those first."
+            )
+    log(row).unlink(missing_ok=True)
+
+
 def found(db: Database, id: str) -> Row:
     """The job of this id. Raises ConfigError if there is none."""
     row = jobs.get(db, id)

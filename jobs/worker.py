@@ -152,9 +152,10 @@ class Worker:
         _say(f"{row['id']} is failed: {why}")
 
 
-def work(until_idle: bool = False) -> None:
-    """Work until told to stop, or until nothing is left to do. Raises ConfigError if another worker does."""
-    with alone():
+def work(until_idle: bool = False, *, stand_by: bool = False) -> None:
+    """Work until told to stop, or until nothing is left to do. Raises ConfigError if another worker does,
+    unless this one is to `stand_by` until that one has ended."""
+    with alone(stand_by):
         db = connect(home())
         pid = os.getpid()
         lanes = devices()
@@ -188,17 +189,19 @@ def _loop(worker: Worker, until_idle: bool) -> None:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(stand_by: bool = False) -> Iterator[None]:
     """Hold the workspace's lock for workers, which a killed one lets go of by itself."""
     file = os.open(home() / "worker.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(
-                f"Another worker (process {os.pread(file, 32, 0).decode() or 'unknown'}) works on {home()} "
-                "already: it will take the jobs that wait."
-            ) from None
+            other = os.pread(file, 32, 0).decode() or "unknown"
+            said = f"Another worker (process {other}) works on {home()} already"
+            if not stand_by:
+                raise ConfigError(f"{said}: it will take the jobs that wait.") from None
+            _say(f"{said}; this one takes over when that one ends")
+            fcntl.flock(file, fcntl.LOCK_EX)
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)
         yield

@@ -136,6 +136,45 @@ def find_model(
     )
 
 
+def datasets(db: Database) -> list[Row]:
+    """All datasets, newest first, `rejected` parsed."""
+    rows = fetch(db, "select * from dataset order by created_at desc, rowid desc")
+    return [from_json(row, "rejected") for row in rows]
+
+
+def indexes(db: Database) -> list[Row]:
+    """All indexes, newest first, `manifest` parsed, each with its dataset's name as `dataset`."""
+    rows = fetch(
+        db,
+        """select index_.*, dataset.name as dataset from index_ join dataset on dataset.id = dataset_id
+        order by index_.created_at desc, index_.rowid desc""",
+    )
+    return [from_json(row, "manifest") for row in rows]
+
+
+def models(db: Database, *, kind: str | None = None) -> list[Row]:
+    """All models, of one kind if given, newest first, `manifest` parsed."""
+    rows = fetch(
+        db,
+        "select * from model where ? is null or kind = ? order by created_at desc, rowid desc",
+        [kind, kind],
+    )
+    return [from_json(row, "manifest") for row in rows]
+
+
+def forget(db: Database, kind: str, id: str) -> None:
+    """Delete the row of a dataset, index or adapter; of other kinds there is none. A dataset's indexes go
+    with it."""
+    with writing(db):
+        if kind == "dataset":
+            db.execute("delete from index_ where dataset_id = ?", [id])
+            db.execute("delete from dataset where id = ?", [id])
+        elif kind == "index":
+            db.execute("delete from index_ where id = ?", [id])
+        elif kind == ADAPTER:
+            db.execute("delete from model where id = ? and kind = ?", [id, ADAPTER])
+
+
 def _latest(db: Database, sql: str, values: dict[str, Any], column: str) -> Row | None:
     rows = fetch(db, sql, values)
     return from_json(rows[0], column) if rows else None

@@ -196,6 +196,19 @@ def refuse(db: Database, id: str, error: str, *, at: str | None = None) -> None:
         )
 
 
+def delete(db: Database, id: str) -> bool:
+    """Delete a job that has ended, with its numbers and answers. False if it waits or runs, or is needed by
+    one that does."""
+    with writing(db):
+        changed = db.execute(
+            """delete from job where id = ? and state not in ('queued', 'running') and not exists (
+                select 1 from job as other, json_each(other.needs) as need
+                where other.state in ('queued', 'running') and need.value = ?)""",
+            [id, id],
+        ).rowcount
+    return bool(changed)
+
+
 def waiting(db: Database) -> list[Row]:
     """Queued jobs in the order of the queue, each with `blocked`: its first need that is not done (id, state,
     error; state None if there is no such job any more), or None."""

@@ -48,6 +48,7 @@ def run(job: Job) -> str:
     place = artifact(MAKES, key("index", indexes.VERSION, fingerprint(documents), *more))
     if not whole(place):
         built = indexes.build(documents, size=spec.size, overlap=spec.overlap, report=job.report)
+        built.manifest["dataset"] = source.name  # the first of the datasets that it serves
         indexes.save(built, place)
     indexes.load(place)
     made = read_manifest(place)

@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--name", default="", help="what to call it (default: its dataset or experiment)")
     parser.add_argument("--priority", type=int, default=0, help="higher goes first (default: 0)")
     parser.add_argument("--runner", default="local", help="local, or ray for a Ray cluster (default: local)")
+    parser.add_argument("--if-empty", action="store_true", help="only if this workspace has no job yet")
     parser.add_argument("--settings", action="store_true", help="list the kind's settings and queue nothing")
     add_json(parser)
     parser.set_defaults(command=_run)
@@ -39,6 +40,9 @@ def _run(options: argparse.Namespace) -> None:
 
     if options.settings:
         print(settings(options.kind))
+        return
+    if options.if_empty and (there := _any()):
+        print_json({"id": there}) if options.json else print(f"This workspace has jobs already, as {there}.")
         return
     spec = recipe.read_toml(Path(options.spec)) if options.spec else {}
     id = submit(
@@ -55,6 +59,15 @@ def _run(options: argparse.Namespace) -> None:
     print(id)
     if worker() is None:
         print("No worker runs here: start one with  python -m jobs worker")
+
+
+def _any() -> str | None:
+    from jobs.queue import opened
+    from storage import jobs
+
+    with opened() as db:
+        rows = jobs.listed(db, limit=1)
+    return rows[0]["id"] if rows else None
 
 
 def settings(kind: str) -> str:
