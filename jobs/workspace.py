@@ -16,8 +16,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def home() -> Path:
-    """The workspace, made if it is not there. Raises ConfigError when it cannot be written."""
+    """The workspace, made if it is not there. Raises ConfigError when it cannot be written. With
+    BANTAM_READ_ONLY set (as a Space does) it is taken as it is."""
     place = Path(os.environ.get("BANTAM_HOME") or "workspace").resolve()
+    if os.environ.get("BANTAM_READ_ONLY"):
+        return place
     try:
         place.mkdir(parents=True, exist_ok=True)
         probe = place / f".write-{os.getpid()}"

