@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from engine.errors import ConfigError
+from engine.inference.forward import compact_head
 from engine.inference.model import Loaded
 from engine.inference.prompt import turn_end
 from engine.progress import Progress, Report, silent
@@ -100,8 +101,8 @@ def _decode_batch(
     refusal = torch.zeros(count)
     with torch.inference_mode():
         for step in range(max_new_tokens):
-            logits = (
-                model(
+            with compact_head(model):
+                out = model(
                     input_ids=ids,
                     attention_mask=mask,
                     position_ids=positions,
@@ -109,9 +110,7 @@ def _decode_batch(
                     use_cache=True,
                     logits_to_keep=1,
                 )
-                .logits[:, -1]
-                .float()
-            )
+            logits = out.logits[:, -1].float()
             if step == 0 and refusal_token is not None:
                 refusal = torch.softmax(logits, -1)[:, refusal_token].cpu()
                 if ban:

@@ -41,25 +41,17 @@ def crop(cache: Any, keep: int) -> None:
         layer.held = min(layer.held, keep)
 
 
-def copied(cache: Any, keep: int, config: Any) -> Any:
-    """A cache of its own that holds the first `keep` tokens of this one."""
+def copied(cache: Any, keep: int, config: Any, room: int = ROOM) -> Any:
+    """A cache of its own that holds the first `keep` tokens of this one, with places for `room` more."""
     made = fresh(config)
     for new, old in zip(made.layers, cache.layers, strict=True):
-        new.fill(old.keys[:, :, :keep], old.values[:, :, :keep], ROOM)
-    return made
-
-
-def repeated(cache: Any, times: int, config: Any) -> Any:
-    """A cache in which each row of this one stands `times` times, for so many samples."""
-    made = fresh(config)
-    for new, old in zip(made.layers, cache.layers, strict=True):
-        keys, values = old.keys[:, :, : old.held], old.values[:, :, : old.held]
-        new.fill(keys.repeat_interleave(times, 0), values.repeat_interleave(times, 0), ROOM)
+        new.fill(old.keys[:, :, :keep], old.values[:, :, :keep], room)
     return made
 
 
 def select(cache: Any, rows: Any) -> None:
-    """Keep only these rows (a tensor of row numbers)."""
+    """Keep these rows (a tensor of row numbers), one that stands there several times as often: for samples
+    that part."""
     for layer in cache.layers:
         layer.keys, layer.values = layer.keys[rows], layer.values[rows]
 

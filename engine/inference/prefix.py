@@ -68,7 +68,7 @@ class PrefixCache:
         key = tuple(ids[:read])
         if changing(passes.config) or any(known[:read] == key for known in self._kept):
             return
-        cache = kv.copied(passes.cache, read, passes.config)
+        cache = kv.copied(passes.cache, read, passes.config, room=0)
         size = kv.size(cache)
         for known in [known for known in self._kept if key[: len(known)] == known]:
             del self._kept[known]
