@@ -32,6 +32,7 @@ from storage.errors import StorageError
 LOOK = 0.25  # seconds between two looks at the queue
 BEAT = 2.0
 CANCEL_SECONDS = 20.0  # for a job to save and stop, before SIGTERM; half of it more, before SIGKILL
+PROGRAM = ("-m", "jobs")  # what the interpreter is given to run a job with
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -67,7 +68,7 @@ class Worker:
 
     def _start(self, row: Row) -> None:
         place = log(row)
-        command = [sys.executable, "-m", "jobs", "run", row["id"], "--claim", str(row["claims"])]
+        command = [sys.executable, *PROGRAM, "run", row["id"], "--claim", str(row["claims"])]
         _say(f"{row['id']} starts, attempt {row['attempts']} of {row['max_attempts']}")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
