@@ -55,8 +55,9 @@ class Worker:
         for runner in self.runners:
             busy = runner.tick() or busy
         queue.revive(self.db, list(KINDS))
-        for row in queue.lost(self.db):
-            self._fail(row, _because(row["blocked"]))
+        while dead := queue.lost(self.db):  # each may be needed by others
+            for row in dead:
+                self._fail(row, _because(row["blocked"]))
         self._refuse_strangers()
         while (claimed := queue.claim(self.db, self.lanes)) is not None:
             self._start(claimed)
