@@ -6,7 +6,8 @@ system turns dark the page follows at once, the figure only at its next drawing,
 then. Streamlit's own chart theme would follow, but on a light page its labels are too faint (3.7:1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from engine.evaluation import figures
@@ -38,6 +39,11 @@ COLUMNS = {
     "p95_ms": ("p95 ms", "%.0f", "95th percentile of the time of a question, one at a time."),
 }
 GAIN = "gain"
+# at least 3:1 on the light and on the dark page; a line beyond them is dashed too
+LINES = ("#3b82f6", "#d97706", "#0d9488", "#db2777", "#7c6ff0", "#6b7d95")
+DASHES = ("solid", "dash", "dot")
+FEW = 40  # points; fewer are marked
+RUN_LETTERS = 40
 
 
 def f1_against_tokens(rows: Sequence[Row], dark: bool) -> "Figure | None":
@@ -68,12 +74,102 @@ def gain_label(rows: Sequence[Row]) -> str:
     return f"F1 - {BASELINE if BASELINE in arms or not arms else 'first arm'} [95 %]"
 
 
+def curves(frame: "pd.DataFrame", label: str, dark: bool, *, log: bool = False) -> "Figure | None":
+    """A line a run over its steps: `frame` has the columns run, step, value; None without a number in it.
+
+    A value that is no number (NaN) leaves a gap. `label` names the y axis with its unit.
+    """
+    import plotly.graph_objects as go
+
+    drawn = frame.dropna(subset=["value"])
+    if drawn.empty:
+        return None
+    figure = go.Figure()
+    for number, (run, lines) in enumerate(frame.groupby("run", sort=False)):
+        figure.add_scatter(
+            x=lines["step"],
+            y=lines["value"],
+            name=escape(_short(str(run), RUN_LETTERS)),
+            mode="lines+markers" if len(lines) < FEW else "lines",
+            line={"color": LINES[number % len(LINES)], "dash": DASHES[number // len(LINES) % len(DASHES)]},
+            marker={"size": 5},
+            hovertemplate=f"{escape(str(run))}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        )
+    many = frame["run"].nunique() > 1
+    figure.update_layout(
+        height=300,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=many,
+        legend={"orientation": "h", "y": -0.25, "x": 0},
+        xaxis_title="step",
+        yaxis_title=label,
+        yaxis_type="log" if log else "linear",
+    )
+    _bare(figure)
+    return _on(figure, dark)
+
+
+def describe_curves(frame: "pd.DataFrame", label: str) -> str:
+    """The words that stand in for `curves`: first and last value of each run."""
+    said = []
+    for run, lines in frame.dropna(subset=["value"]).groupby("run", sort=False):
+        first, last = lines.iloc[0], lines.iloc[-1]
+        said.append(
+            f"{run} from {first['value']:.4g} at step {int(first['step'])} to {last['value']:.4g} at step "
+            f"{int(last['step'])}"
+        )
+    return f"{label} by step: {'; '.join(said)}." if said else f"{label}: nothing measured yet."
+
+
+def memory(parts: Mapping[str, int], limit: int | None, dark: bool) -> "Figure":
+    """One bar of what training will hold in memory, by part (bytes in, GB shown), with the machine's limit."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, (part, count) in enumerate(parts.items()):
+        figure.add_bar(
+            x=[count / 1e9],
+            y=[""],
+            orientation="h",
+            name=escape(part),
+            marker={"color": LINES[number % len(LINES)]},
+            hovertemplate=f"{escape(part)} %{{x:.3f}} GB<extra></extra>",
+        )
+    total = sum(parts.values())
+    # a limit far beyond the bar would flatten it; the words say it all the same
+    if limit and limit < 4 * total:
+        figure.add_vline(x=limit / 1e9, line={"dash": "dash", "color": LINES[3]})
+    figure.update_layout(
+        barmode="stack",
+        height=150,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": -0.7, "x": 0, "traceorder": "normal"},
+        xaxis_title="GB",
+        yaxis_visible=False,
+    )
+    _bare(figure)
+    figured = _on(figure, dark)
+    assert figured is not None
+    return figured
+
+
 def _gain(row: Row) -> str:
     if row.f1_delta is None:
         return ""
     if row.f1_low is None or row.f1_high is None:
         return f"{row.f1_delta:+.1f}"
     return f"{row.f1_delta:+.1f} [{row.f1_low:.1f}, {row.f1_high:.1f}]"
+
+
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: letters - 1] + "\u2026"
+
+
+def _bare(figure: "Figure") -> None:
+    """No template, no dragging: a finger on the figure must scroll the page."""
+    figure.update_layout(template="none", dragmode=False, font_size=13)
+    figure.update_xaxes(fixedrange=True, automargin=True)
+    figure.update_yaxes(fixedrange=True, automargin=True)
 
 
 def _on(figure: "Figure | None", dark: bool) -> "Figure | None":

@@ -1,119 +1,100 @@
-"""The page Overview: the newest experiments' tables and figures, or what to do when there is none.
+"""The page Overview: what runs now, the newest experiment's table and figures, and what to do next.
 
-It reads report.csv and shows it; it scores nothing and starts nothing.
+It reads report.csv and the queue; it scores nothing, and starts only what its buttons say.
 """
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
+from sqlite_utils import Database
 
-from app import charts
-from app.experiments import Experiment, experiments, home, read_rows
-from engine.errors import LabError
-from engine.evaluation import figures, report
-from engine.evaluation.scoring import Row
+from app import jobcard, launch, results
+from app.experiments import experiments, read_rows
+from app.frame import nothing, said, watching, workspace
+from engine.catalog import LARGE
+from jobs import queue
+from jobs.workspace import home
+from storage import jobs, listing
 
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-PLOT = {"displayModeBar": False}
+SMOLLM = {"small": LARGE, "name": "space-smollm2", "target": 200}
 
 
-def empty() -> None:
-    st.subheader("No experiment yet")
-    st.markdown(
-        "An experiment asks a small model the same questions in several set-ups and puts what each one "
-        "buys in one table. Run the first one in a terminal, in the project's folder; it takes some minutes:"
+def start() -> None:
+    """The two experiments that one press launches."""
+    with st.container(horizontal=True):
+        if st.button("Run the quickstart experiment", type="primary", key="overview_quickstart"):
+            with said():
+                launch.submitted(queue.submit("ablation", {}))
+        if st.button("Run it with SmolLM2", key="overview_smollm2"):
+            with said():
+                launch.submitted(queue.submit("ablation", SMOLLM))
+    st.caption(
+        "The first asks the 8.5 million parameter model and takes some minutes on two cores; the second asks SmolLM2, "
+        "135 million parameters, and takes longer. Both go on when this page is closed."
+    )
+
+
+def empty(busy: bool) -> None:
+    nothing(
+        "No experiment yet",
+        "An experiment asks a small model the same questions in several set-ups and puts what each one buys in one "
+        "table. The sample corpora, space and handbook, are here already: look at them on the page Data, or run the "
+        "first experiment on them now. In a terminal the same is:",
     )
     st.code("make quickstart", language="shell")
-    st.markdown("Then press the button. On your own documents it is:")
-    st.code(
-        ".venv/bin/python -m jobs quickstart --documents FOLDER --name NAME",
-        language="shell",
-        wrap_lines=True,
-    )
-    st.button("Look again", key="overview_look_again")
+    if busy:
+        st.text("One is on its way; its table appears here when it is done.")
 
 
-def chosen(found: list[Experiment]) -> Experiment:
-    if len(found) == 1:
-        st.text(f"Experiment {found[0].name}")
-        return found[0]
-    names = [experiment.name for experiment in found]
-    name = st.selectbox(
-        "Experiment", names, key="overview_experiment", persist_state="session", help="The newest is first."
-    )
-    return next((experiment for experiment in found if experiment.name == name), found[0])
+def running() -> bool:
+    """What runs and waits, newest experiments by their steps; whether there is any."""
+    with workspace() as db:
+        rows = jobs.unfinished(db)
+        if not rows:
+            return False
+        st.subheader("Running now")
+        for row in rows[:6]:
+            jobcard.brief(row, f"overview_job_{row['id']}")
+        if len(rows) > 6:
+            st.caption(f"And {len(rows) - 6} more on the page Jobs.")
+        return True
+    return False
 
 
-def table(rows: list[Row]) -> None:
-    settings = {
-        name: st.column_config.NumberColumn(label, format=form, help=words)
-        for name, (label, form, words) in charts.COLUMNS.items()
-    }
-    settings["arm"] = st.column_config.TextColumn("arm", pinned=True)
-    settings[charts.GAIN] = st.column_config.TextColumn(
-        charts.gain_label(rows),
-        help="Difference in F1 with its interval by paired bootstrap over the questions.",
-    )
-    st.dataframe(
-        charts.results(rows),
-        hide_index=True,
-        column_config=settings,
-        placeholder="-",
-        key="overview_table",
-        alt="Scores, tokens and latency of each arm",
-    )
-    st.caption(report.READING)
-
-
-def drawing(heading: str, key: str, figure: "Figure | None", words: str, legend: str) -> None:
-    st.subheader(heading)
-    if figure is None:
-        st.text(words)
-        return
-    st.plotly_chart(figure, key=key, theme=None, config=PLOT, alt=words)
-    st.caption(legend)
+def next_steps(db: Database) -> None:
+    """What a person could do now, as links."""
+    st.subheader("What to do next")
+    failed = jobs.counts(db).get(jobs.FAILED, 0)
+    if failed:
+        st.page_link("views/jobs.py", label=f"See why {failed} jobs failed, and resume them")
+    own = any(row["name"] not in ("space", "handbook") for row in listing.datasets(db))
+    if not own:
+        st.page_link("views/data.py", label="Bring your own documents")
+    st.page_link("views/evaluate.py", label="Look into single answers, or launch another ablation")
+    st.page_link("views/index.py", label="See what the index finds for a question")
+    st.page_link("views/playground.py", label="Ask the models yourself")
 
 
 st.title("Overview")
-try:
+with workspace() as db:
+    busy = bool(jobs.unfinished(db))
     found = experiments(home())
+    if busy or not found:
+        launch.worker_missing()
+    watching(running, busy)
     if not found:
-        empty()
-        st.stop()
-    experiment = chosen(found)
-    rows = read_rows(experiment)
-except LabError as error:
-    st.error("This cannot be shown.")
-    st.text(str(error))
-    st.stop()
-
-st.caption(f"Report written {experiment.written:%Y-%m-%d %H:%M} UTC")
-table(rows)
-st.subheader("In words")
-for sentence in report.sentences(rows):
-    st.text(sentence)
-dark = st.context.theme.type == "dark"
-left, right = st.columns(2, gap="large")
-with left:
-    drawing(
-        "F1 against prompt tokens",
-        "overview_f1",
-        charts.f1_against_tokens(rows, dark),
-        figures.describe_f1(rows),
-        "Up is better, left is cheaper. Bars: 95 % interval of the difference to the baseline.",
-    )
-with right:
-    drawing(
-        "Latency",
-        "overview_latency",
-        charts.latency(rows, dark),
-        figures.describe_latency(rows),
-        "Half of the questions are answered within p50, 95 of 100 within p95.",
-    )
-st.subheader("Report")
-st.markdown(
-    "The whole report, with the machine it was measured on and the command that gives it again, lies in"
-)
-st.code(str(experiment.report.resolve()), language=None, wrap_lines=True)
+        empty(busy)
+        start()
+        st.button("Look again", key="overview_look_again")
+    else:
+        experiment = results.chosen(found, "overview_experiment")
+        with said():
+            rows = read_rows(experiment)
+            st.caption(f"Report written {experiment.written:%Y-%m-%d %H:%M} UTC")
+            results.table(rows, "overview_table")
+            results.words(rows)
+            results.plots(rows, "overview")
+        next_steps(db)
+        with st.expander("Run another experiment on the samples"):
+            start()
+        st.subheader("Report")
+        st.markdown("The whole report, with the machine it was measured on and the command that gives it again:")
+        st.code(str(experiment.report.resolve()), language=None, wrap_lines=True)

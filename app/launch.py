@@ -1,0 +1,69 @@
+"""Launching a job from a page: the form of its kind, and the way to watch it. Runs nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from sqlite_utils import Database
+
+from app import forms
+from app.frame import said
+from jobs import queue
+from jobs.kinds import KINDS
+from storage import jobs as rows
+from storage import listing
+
+
+def choices(db: Database, kind: str) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
+    """What the fields of a kind can be, by field, and words for the values: what exists in the workspace."""
+    spec = KINDS[kind].Spec
+    found: dict[str, Sequence[str]] = {}
+    words: dict[str, str] = {}
+    for name, field in spec.model_fields.items():
+        options = _existing(db, forms.extra(field, "choose"))
+        if options is not None:
+            found[name] = list(options)
+            words |= options
+    return found, words
+
+
+def form(
+    db: Database, kind: str, heading: str, *, start: Mapping[str, Any] | None = None, leave: Sequence[str] = ()
+) -> None:
+    """A form of a kind of job; on submit the job is queued and a link to it is shown."""
+    known = KINDS[kind]
+    st.subheader(heading)
+    st.caption(known.about)
+    found, words = choices(db, kind)
+    with st.form(f"launch_{kind}", border=True):
+        values = forms.draw(
+            known.Spec, f"launch_{kind}", start=start, leave=leave, choices=found, labels=words
+        )
+        sent = st.form_submit_button("Queue this job", type="primary", key=f"launch_{kind}_submit")
+    if sent:
+        with said():
+            submitted(queue.submit(kind, forms.made(known.Spec, values)))
+
+
+def submitted(id: str) -> None:
+    """Say that a job was queued, with the way to it, and what is missing for it to run."""
+    st.success(f"Job {id} is queued.")
+    st.page_link("views/jobs.py", label="Watch it on the page Jobs", query_params={"id": id})
+    worker_missing()
+
+
+def worker_missing() -> None:
+    """Say so when no worker takes jobs from the queue."""
+    if queue.worker() is None:
+        st.warning(
+            "No worker runs, so queued jobs wait. `make lab` starts one with these pages; by itself it is "
+            "`.venv/bin/python -m jobs worker`."
+        )
+
+
+def _existing(db: Database, what: str) -> dict[str, str] | None:
+    """value -> words of everything of one sort that the workspace holds; None for a sort nobody lists."""
+    return None
+
+
+__all__ = ["choices", "form", "rows", "submitted", "worker_missing", "listing"]

@@ -1,0 +1,188 @@
+"""Rows into the tables of the pages: a DataFrame each, and the headings, formats and help of its columns.
+
+Calls no page and reads no file.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from streamlit import column_config as column
+
+from app.text import duration, since, when
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from engine.data.records import Document, Question, Rejected
+    from engine.retrieval.search import Hit
+
+LETTERS = 300  # of a text in a cell; the whole text is where the row is opened
+
+HITS = {
+    "rank": column.NumberColumn("rank", width="small"),
+    "document": column.TextColumn("document"),
+    "fused": column.NumberColumn("fused", format="%.3f", help="0-1 within a question; what the order is made of"),
+    "dense": column.NumberColumn("dense", format="%.3f", help="Cosine of question and chunk"),
+    "bm25": column.NumberColumn("BM25", format="%.2f", help="Raw BM25 score over word stems"),
+    "tokens": column.NumberColumn("tokens", help="By the embedder's tokenizer"),
+    "text": column.TextColumn("text", width="large"),
+}
+QUEUE = {
+    "id": column.TextColumn("job", help="What the command line calls it"),
+    "took": column.TextColumn("time", help="How long it took, or has been running"),
+    "progress": column.ProgressColumn("done", format="percent", min_value=0, max_value=1),
+}
+ANSWERS = {
+    "question": column.TextColumn("question", width="large"),
+    "accepted": column.TextColumn("accepted", help="Accepted answers; none means the documents do not answer"),
+    "f1": column.NumberColumn("F1", format="%.0f", help="0-100; not scored for questions without an answer"),
+    "cited": column.NumberColumn("citation", format="%.0f", help="100: the cited evidence holds the answer"),
+    "verdict": column.NumberColumn("verifier", format="%.2f", help="The verifier's belief that it is supported, 0-1"),
+    "prompt_tokens": column.NumberColumn("prompt tokens"),
+}
+
+
+def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
+    """Chunks found, best first."""
+    return _frame(
+        {
+            "rank": number,
+            "document": hit.chunk.title or hit.chunk.document,
+            "fused": hit.fused,
+            "dense": hit.dense,
+            "bm25": hit.bm25,
+            "tokens": hit.chunk.tokens,
+            "text": _cut(hit.chunk.text),
+        }
+        for number, hit in enumerate(found, 1)
+    )
+
+
+def numbers(values: Mapping[str, float | None]) -> "pd.DataFrame":
+    """Names and numbers."""
+    return _frame({"name": name, "value": value} for name, value in values.items())
+
+
+def queue(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Jobs as they stand in the queue."""
+    return _frame(
+        {
+            "state": row["state"],
+            "kind": row["kind"],
+            "name": row["name"],
+            "progress": _share(row),
+            "took": duration(since(row["started_at"], row["ended_at"])) if row["started_at"] else "",
+            "queued": when(row["created_at"]),
+            "error": _cut(row["error"] or ""),
+            "id": row["id"],
+        }
+        for row in rows
+    )
+
+
+def answers(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Answers of an arm, a line each."""
+    return _frame(
+        {
+            "question": _cut(row["question"]),
+            "answer": "I don't know" if row["refused"] else _cut(row["answer"]),
+            "accepted": _cut("; ".join(row["golds"])),
+            "f1": None if row["f1"] is None else 100 * row["f1"],
+            "cited": None if row["citation_ok"] is None else 100 * row["citation_ok"],
+            "verdict": row["verdict"],
+            "prompt_tokens": row["prompt_tokens"],
+        }
+        for row in rows
+    )
+
+
+def documents(found: Iterable["Document"]) -> "pd.DataFrame":
+    """Documents with how long they are and how they begin."""
+    return _frame(
+        {"document": d.id, "title": d.title, "letters": len(d.text), "text": _cut(d.text)} for d in found
+    )
+
+
+def questions(found: Iterable["Question"]) -> "pd.DataFrame":
+    """Questions with their accepted answers."""
+    return _frame(
+        {
+            "question": _cut(q.question),
+            "answers": _cut("; ".join(q.answers)) or "(not answered by the documents)",
+            "document": q.document or "",
+            "split": q.split,
+            "kind": q.kind,
+        }
+        for q in found
+    )
+
+
+def rejected(found: Iterable["Rejected | Mapping[str, Any]"]) -> "pd.DataFrame":
+    """What could not be read: the file, the row (0: the whole file) and why."""
+    rows = (one if isinstance(one, Mapping) else {"file": one.file, "row": one.row, "reason": one.reason} for one in found)
+    return _frame({"file": one["file"], "row": one["row"], "reason": one["reason"]} for one in rows)
+
+
+def made(kind: str, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Adapters, indexes or datasets, a line each."""
+    lines = {
+        "adapter": lambda row: {
+            "name": row["name"],
+            "base model": row["base"],
+            "rank": (row["manifest"].get("spec") or {}).get("r"),
+            "tokens trained": row["manifest"].get("tokens"),
+        },
+        "index": lambda row: {
+            "dataset": row["dataset"],
+            "chunks": row["manifest"].get("chunks"),
+            "sentences": row["manifest"].get("sentences"),
+            "embedder": row["manifest"].get("embedder"),
+        },
+        "dataset": lambda row: {
+            "name": row["name"],
+            "documents": row["documents"],
+            "questions": row["questions"],
+            "rejected": row["lost"],
+        },
+    }[kind]
+    return _frame({**lines(row), "made": when(row["created_at"]), "id": row["id"]} for row in rows)
+
+
+def differences(specs: Mapping[str, Mapping[str, Any]], everything: bool = False) -> "pd.DataFrame":
+    """Settings of several jobs side by side: a line a setting, a column a job; only what differs, unless
+    `everything`."""
+    names = list(dict.fromkeys(name for spec in specs.values() for name in spec))
+    lines = []
+    for name in names:
+        values = [_shown(spec.get(name)) for spec in specs.values()]
+        if everything or len(set(values)) > 1:
+            lines.append({"setting": name, **dict(zip(specs, values, strict=True))})
+    return _frame(lines)
+
+
+def side_by_side(values: Mapping[str, Mapping[str, float | None]]) -> "pd.DataFrame":
+    """Last numbers of several jobs: a line a number, a column a job."""
+    names = sorted({name for numbers_ in values.values() for name in numbers_})
+    return _frame({"number": name, **{job: found.get(name) for job, found in values.items()}} for name in names)
+
+
+def _share(row: Mapping[str, Any]) -> float | None:
+    if row["state"] == "done":
+        return 1.0
+    now = row.get("progress") or {}
+    return min(1.0, now["done"] / now["total"]) if now.get("total") else None
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LETTERS else line[: LETTERS - 1] + "\u2026"
+
+
+def _frame(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(list(rows))
