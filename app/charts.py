@@ -122,7 +122,8 @@ def describe_curves(frame: "pd.DataFrame", label: str) -> str:
 
 
 def memory(parts: Mapping[str, int], limit: int | None, dark: bool) -> "Figure":
-    """One bar of what training will hold in memory, by part (bytes in, GB shown), with the machine's limit."""
+    """One bar of what training will hold in memory, by part (bytes in, GB shown), with the machine's
+    limit."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

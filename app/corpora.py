@@ -1,7 +1,8 @@
-"""What pages show of documents and questions: sample corpora, imported datasets, and files that were uploaded. It
-judges no row: the loader does.
+"""What pages show of documents and questions: sample corpora, imported datasets, and files that were
+uploaded. It judges no row: the loader does.
 
-Uploads lie in `BANTAM_HOME`/uploads/<name>/ until an import job reads them; names are checked and paths stay there.
+Uploads lie in `BANTAM_HOME`/uploads/<name>/ until an import job reads them; names are checked and paths
+stay there.
 """
 
 import json
@@ -12,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.artifact import whole
 from engine.data.load import SAMPLES, load, samples
 from engine.data.records import Document, Question
 from engine.errors import ConfigError, StorageError
@@ -56,26 +58,29 @@ def dataset(row: Mapping[str, Any]) -> Seen:
         return Seen(rejected=row.get("rejected") or ())
     documents = [Document(**one) for one in _lines(place / "documents.jsonl")]
     questions = [
-        Question(**{**one, "answers": tuple(one.get("answers") or ())}) for one in _lines(place / "questions.jsonl")
+        Question(**{**one, "answers": tuple(one.get("answers") or ())})
+        for one in _lines(place / "questions.jsonl")
     ]
     return Seen(documents, questions, row.get("rejected") or (), {})
 
 
 def save(name: str, files: Sequence[Upload]) -> Path:
-    """Write uploaded files into the workspace and return their folder. Raises ConfigError for a name that cannot be
-    used, before anything is written."""
+    """Write uploaded files into the workspace and return their folder. Raises ConfigError for a name that
+    cannot be used, before anything is written."""
     place = home() / "uploads" / checked_name(name)
     if not files:
         raise ConfigError("No file was given: choose at least one.")
     for file in files:
         if not _FILE.fullmatch(file.name) or file.name in (".", ".."):
             raise ConfigError(
-                f"The file name {file.name[:80]!r} cannot be used: take letters, digits, spaces and . , - _ ( ) + &, "
+                f"The file name {file.name[:80]!r} cannot be used: take letters, digits, spaces and . , - _ "
+                "( ) + &, "
                 "a letter or digit first."
             )
         if file.size > FILE_BYTES:
             raise ConfigError(
-                f"{file.name} has {file.size / 1e6:.0f} MB, more than the {FILE_BYTES / 1e6:.0f} MB a file may have: "
+                f"{file.name} has {file.size / 1e6:.0f} MB, more than the {FILE_BYTES / 1e6:.0f} MB a file "
+                "may have: "
                 "split it."
             )
     try:
@@ -83,13 +88,20 @@ def save(name: str, files: Sequence[Upload]) -> Path:
         for file in files:
             (place / file.name).write_bytes(file.getbuffer())
     except OSError as error:
-        raise StorageError(f"The upload cannot be kept in {place} ({error.strerror}): make room or make it writable.") from error
+        raise StorageError(
+            f"The upload cannot be kept in {place} ({error.strerror}): make room or make it writable."
+        ) from error
     return place
 
 
 def uploaded() -> dict[str, Path]:
     """The folders of uploads that are there, by name."""
     return {place.name: place for place in sorted((home() / "uploads").glob("[!.]*")) if place.is_dir()}
+
+
+def written() -> list[str]:
+    """The ids of the questions that jobs have written."""
+    return sorted(place.name for place in (home() / "artifacts" / "questions").glob("[!.]*") if whole(place))
 
 
 def preview(place: Path) -> Seen | None:

@@ -1,8 +1,9 @@
-"""Forms made from a spec: one widget a field with its label, help, unit, bounds and default, and the spec made
-of what came back. Knows no kind of job.
+"""Forms made from a spec: one widget a field with its label, help, unit, bounds and default, and the spec
+made of what came back. Knows no kind of job.
 
 Widgets suggest the bounds; the spec enforces them, since a browser can send anything. A field says more by
-`json_schema_extra`: `unit` ("tokens"), `choose` (what the value must be one of; the page hands in what exists).
+`json_schema_extra`: `unit` ("tokens"), `choose` (what the value must be one of; the page hands in what
+exists).
 """
 
 import math
@@ -18,6 +19,7 @@ from engine.errors import ConfigError
 
 Spec = TypeVar("Spec", bound=BaseModel)
 LARGEST = 2**53 - 1  # beyond it a browser's numbers are not exact
+AUTOMATIC = "automatic"
 WORDS = {"r": "rank r", "k": "chunks k", "tau": "tau", "beta": "beta", "alpha": "alpha"}
 
 
@@ -74,10 +76,15 @@ def widget(knob: Knob, key: str, value: Any, labels: Mapping[str, str] | None = 
         common.pop("persist_state")
         return st.checkbox(knob.label, value=bool(value), key=key, help=knob.help or None)
     if knob.kind == "one":
-        options = list(dict.fromkeys([*knob.options, *([str(value)] if value not in (None, "") else [])]))
+        first = [""] if knob.default == "" else []
+        options = list(dict.fromkeys([*first, *knob.options, *([str(value)] if value else [])]))
         index = options.index(str(value)) if str(value) in options else (0 if options else None)
         return st.selectbox(
-            knob.label, options, index=index, format_func=lambda name: (labels or {}).get(name, name), **common
+            knob.label,
+            options,
+            index=index,
+            format_func=lambda name: (labels or {}).get(name, name or AUTOMATIC),
+            **common,
         )
     if knob.kind == "many":
         options = list(dict.fromkeys([*knob.options, *map(str, value or ())]))
@@ -86,7 +93,7 @@ def widget(knob: Knob, key: str, value: Any, labels: Mapping[str, str] | None = 
             options,
             default=list(map(str, value or ())),
             accept_new_options=not knob.options,
-            format_func=lambda name: (labels or {}).get(name, name),
+            format_func=lambda name: (labels or {}).get(name, name or AUTOMATIC),
             **common,
         )
     if knob.kind in ("int", "float"):

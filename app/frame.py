@@ -40,8 +40,8 @@ def said() -> Iterator[None]:
 
 
 def watching(draw: Callable[[], bool], active: bool) -> None:
-    """Draw now, and every two seconds while something runs (`active`); `draw` says whether it still does, and when
-    it no longer does the whole page is drawn once more."""
+    """Draw now, and every two seconds while something runs (`active`); `draw` says whether it still does,
+    and when it no longer does the whole page is drawn once more."""
 
     @st.fragment(run_every=POLL_SECONDS if active else None)
     def again() -> None:

@@ -1,5 +1,5 @@
-"""A job as pages draw it: its state, progress, time left, error, buttons and log. Changes a job only through the
-queue."""
+"""A job as pages draw it: its state, progress, time left, error, buttons and log. Changes a job only
+through the queue."""
 
 from collections.abc import Mapping
 from typing import Any

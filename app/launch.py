@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 from sqlite_utils import Database
 
-from app import forms
+from app import corpora, forms
 from app.frame import said
+from app.text import when
+from engine.catalog import names
 from jobs import queue
 from jobs.kinds import KINDS
-from storage import jobs as rows
-from storage import listing
+from storage import artifacts, listing
 
 
 def choices(db: Database, kind: str) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
@@ -28,7 +29,12 @@ def choices(db: Database, kind: str) -> tuple[dict[str, Sequence[str]], dict[str
 
 
 def form(
-    db: Database, kind: str, heading: str, *, start: Mapping[str, Any] | None = None, leave: Sequence[str] = ()
+    db: Database,
+    kind: str,
+    heading: str,
+    *,
+    start: Mapping[str, Any] | None = None,
+    leave: Sequence[str] = (),
 ) -> None:
     """A form of a kind of job; on submit the job is queued and a link to it is shown."""
     known = KINDS[kind]
@@ -62,8 +68,16 @@ def worker_missing() -> None:
 
 
 def _existing(db: Database, what: str) -> dict[str, str] | None:
-    """value -> words of everything of one sort that the workspace holds; None for a sort nobody lists."""
+    """value -> words of everything of one sort that the workspace holds; None for a sort that is typed in."""
+    if what == "dataset":
+        return {row["name"]: f"{row['name']} ({row['documents']} documents)" for row in listing.datasets(db)}
+    if what == "index":
+        return {row["id"]: f"{row['dataset']}, {when(row['created_at'])}" for row in listing.indexes(db)}
+    if what == "adapter":
+        made = listing.models(db, artifacts.ADAPTER)
+        return {row["id"]: f"{row['name']}, {when(row['created_at'])}" for row in made}
+    if what == "questions":
+        return {place: f"written questions {place}" for place in corpora.written()}
+    if what == "model":
+        return {name: name for name in names()}
     return None
-
-
-__all__ = ["choices", "form", "rows", "submitted", "worker_missing", "listing"]

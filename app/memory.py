@@ -1,4 +1,5 @@
-"""The memory a training run will need, as the page Train shows it: by part, before launch, beside what past runs took.
+"""The memory a training run will need, as the page Train shows it: by part, before launch, beside what past
+runs took.
 
 The arithmetic is engine/training/memory.py's.
 """
@@ -47,7 +48,9 @@ def counted(values: Mapping[str, Any]) -> tuple[dict[str, int], int]:
     from engine.training import memory
     from engine.training.sft import LoraSpec
 
-    named = {name: value for name, value in values.items() if name in LoraSpec.model_fields and value is not None}
+    named = {
+        name: value for name, value in values.items() if name in LoraSpec.model_fields and value is not None
+    }
     if not named.get("learning_rate"):
         named.pop("learning_rate", None)  # 0 is "the usual one"; memory does not depend on it
     if "alpha" not in named and "r" in named:

@@ -1,4 +1,5 @@
-"""The table, the sentences and the figures of one experiment, as Overview and Evaluate show them. It scores nothing."""
+"""The table, the sentences and the figures of one experiment, as Overview and Evaluate show them. It scores
+nothing."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -78,7 +79,8 @@ def plots(rows: Sequence[Row], key: str) -> None:
 
 
 def drawing(heading: str, key: str, figure: "Figure | None", alt: str, legend: str = "") -> None:
-    """A figure under its heading with its text alternative, which is all there is when nothing can be drawn."""
+    """A figure under its heading with its text alternative, which is all there is when nothing can be
+    drawn."""
     if heading:
         st.subheader(heading)
     if figure is None:

@@ -21,7 +21,9 @@ LETTERS = 300  # of a text in a cell; the whole text is where the row is opened
 HITS = {
     "rank": column.NumberColumn("rank", width="small"),
     "document": column.TextColumn("document"),
-    "fused": column.NumberColumn("fused", format="%.3f", help="0-1 within a question; what the order is made of"),
+    "fused": column.NumberColumn(
+        "fused", format="%.3f", help="0-1 within a question; what the order is made of"
+    ),
     "dense": column.NumberColumn("dense", format="%.3f", help="Cosine of question and chunk"),
     "bm25": column.NumberColumn("BM25", format="%.2f", help="Raw BM25 score over word stems"),
     "tokens": column.NumberColumn("tokens", help="By the embedder's tokenizer"),
@@ -34,10 +36,14 @@ QUEUE = {
 }
 ANSWERS = {
     "question": column.TextColumn("question", width="large"),
-    "accepted": column.TextColumn("accepted", help="Accepted answers; none means the documents do not answer"),
+    "accepted": column.TextColumn(
+        "accepted", help="Accepted answers; none means the documents do not answer"
+    ),
     "f1": column.NumberColumn("F1", format="%.0f", help="0-100; not scored for questions without an answer"),
     "cited": column.NumberColumn("citation", format="%.0f", help="100: the cited evidence holds the answer"),
-    "verdict": column.NumberColumn("verifier", format="%.2f", help="The verifier's belief that it is supported, 0-1"),
+    "verdict": column.NumberColumn(
+        "verifier", format="%.2f", help="The verifier's belief that it is supported, 0-1"
+    ),
     "prompt_tokens": column.NumberColumn("prompt tokens"),
 }
 
@@ -119,7 +125,10 @@ def questions(found: Iterable["Question"]) -> "pd.DataFrame":
 
 def rejected(found: Iterable["Rejected | Mapping[str, Any]"]) -> "pd.DataFrame":
     """What could not be read: the file, the row (0: the whole file) and why."""
-    rows = (one if isinstance(one, Mapping) else {"file": one.file, "row": one.row, "reason": one.reason} for one in found)
+    rows = (
+        one if isinstance(one, Mapping) else {"file": one.file, "row": one.row, "reason": one.reason}
+        for one in found
+    )
     return _frame({"file": one["file"], "row": one["row"], "reason": one["reason"]} for one in rows)
 
 
@@ -163,7 +172,9 @@ def differences(specs: Mapping[str, Mapping[str, Any]], everything: bool = False
 def side_by_side(values: Mapping[str, Mapping[str, float | None]]) -> "pd.DataFrame":
     """Last numbers of several jobs: a line a number, a column a job."""
     names = sorted({name for numbers_ in values.values() for name in numbers_})
-    return _frame({"number": name, **{job: found.get(name) for job, found in values.items()}} for name in names)
+    return _frame(
+        {"number": name, **{job: found.get(name) for job, found in values.items()}} for name in names
+    )
 
 
 def _share(row: Mapping[str, Any]) -> float | None:

@@ -1,5 +1,5 @@
-"""Texts that came from a file, a model or a browser, made fit for a screen: Markdown escaped, times and sizes in
-words. Draws nothing."""
+"""Texts that came from a file, a model or a browser, made fit for a screen: Markdown escaped, times and
+sizes in words. Draws nothing."""
 
 import re
 from datetime import UTC, datetime

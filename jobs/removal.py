@@ -1,5 +1,5 @@
-"""Delete an adapter, an index or a dataset: its folder and its row, with what depends on it named before. Stops no
-job."""
+"""Delete an adapter, an index or a dataset: its folder and its row, with what depends on it named before.
+Stops no job."""
 
 import shutil
 from pathlib import Path
@@ -65,7 +65,8 @@ def remove(db: Database, kind: str, id: str) -> None:
     held = [one for one in dependents(db, kind, id) if one.holds]
     if held:
         raise ConfigError(
-            f"The {kind} {id} cannot be deleted: {held[0].kind} {held[0].name} is made of it; delete that first."
+            f"The {kind} {id} cannot be deleted: {held[0].kind} {held[0].name} is made of it; delete that "
+            "first."
         )
     place = _place(kind, row)
     artifacts.forget(db, kind, id)
@@ -82,7 +83,8 @@ def _row(db: Database, kind: str, id: str) -> dict[str, Any]:
 
 
 def _place(kind: str, row: dict[str, Any]) -> Path | None:
-    """The artefact's folder, only if it lies where artefacts of its kind do: a row must not name other folders."""
+    """The artefact's folder, only if it lies where artefacts of its kind do: a row must not name other
+    folders."""
     if not row["path"]:
         return None
     root = (home() / "artifacts" / kind).resolve()

@@ -14,10 +14,12 @@ WRONG, REFUSED, UNSUPPORTED, RIGHT = "wrong", "refused", "unsupported", "right"
 # what a filter of answers means; an unanswerable question is right when it is refused
 _WHICH = {
     "": "1",
-    WRONG: """case when json_array_length(golds) = 0 then not refused else refused or coalesce(f1, 0) < 0.5 end""",
+    WRONG: "case when json_array_length(golds) = 0 then not refused"
+    " else refused or coalesce(f1, 0) < 0.5 end",
     REFUSED: "refused",
     UNSUPPORTED: "not refused and json_extract(trace, '$.verdict.supported') = 0",
-    RIGHT: "case when json_array_length(golds) = 0 then refused else not refused and coalesce(f1, 0) >= 0.5 end",
+    RIGHT: "case when json_array_length(golds) = 0 then refused"
+    " else not refused and coalesce(f1, 0) >= 0.5 end",
 }
 
 
@@ -57,15 +59,16 @@ def tally(db: Database, job_id: str) -> dict[str, dict[str, int]]:
         db, f"select arm, {columns} from answer where job_id = ? group by arm order by min(id)", [job_id]
     )
     return {
-        row["arm"]: {which: int(row[f"n{number}"] or 0) for number, which in enumerate(_WHICH)} for row in rows
+        row["arm"]: {which: int(row[f"n{number}"] or 0) for number, which in enumerate(_WHICH)}
+        for row in rows
     }
 
 
 def answers(
     db: Database, job_id: str, arm: str, *, which: str = "", limit: int = 100, offset: int = 0
 ) -> list[Row]:
-    """Answers of a job's arm without traces, those of one filter: "", WRONG (F1 below 0.5, or answered though the
-    documents do not), REFUSED, UNSUPPORTED (given, but the verifier found no support) or RIGHT."""
+    """Answers of a job's arm without traces, those of one filter: "", WRONG (F1 below 0.5, or answered
+    though the documents do not), REFUSED, UNSUPPORTED (given, but the verifier found no support) or RIGHT."""
     rows = fetch(
         db,
         f"""select id, question_id, question, golds, answer, refused, em, f1, citation_ok, prompt_tokens,

@@ -1,5 +1,5 @@
-"""The page Data: the corpora there are, files brought in, what was read of them and what was not, and the jobs that
-import them and write questions.
+"""The page Data: the corpora there are, files brought in, what was read of them and what was not, and the
+jobs that import them and write questions.
 """
 
 from typing import Any
@@ -48,20 +48,32 @@ def shown(seen: Seen, key: str) -> None:
             if counts[name] > len(frame):
                 st.caption(f"The first {len(frame)} of {counts[name]}.")
             st.dataframe(
-                frame, hide_index=True, key=f"{key}_{name}", alt=f"The {name}", column_config={"letters": "letters"}
+                frame,
+                hide_index=True,
+                key=f"{key}_{name}",
+                alt=f"The {name}",
+                column_config={"letters": "letters"},
             )
+
+
+def described(row: dict[str, Any]) -> str:
+    """A dataset in one line."""
+    counts = f"{row['documents']} documents, {row['questions']} questions"
+    return f"{row['name']}: {counts}, {when(row['created_at'])}"
 
 
 def corpus(db: Database) -> None:
     """Choose a sample or a dataset and look into it."""
     rows = {row["id"]: row for row in listing.datasets(db)}
     options = [*SAMPLES, *(id for id in rows if rows[id]["path"] not in SAMPLES)]
-    words = {name: f"{name} (sample): {ABOUT.get(name, '')}" for name in SAMPLES} | {
-        id: f"{row['name']}: {row['documents']} documents, {row['questions']} questions, {when(row['created_at'])}"
-        for id, row in rows.items()
-    }
+    words = {name: f"{name} (sample): {ABOUT.get(name, '')}" for name in SAMPLES}
+    words |= {id: described(row) for id, row in rows.items()}
     picked = st.selectbox(
-        "Corpus", options, format_func=lambda name: words.get(name, name), key="data_corpus", persist_state="session"
+        "Corpus",
+        options,
+        format_func=lambda name: words.get(name, name),
+        key="data_corpus",
+        persist_state="session",
     )
     if picked in SAMPLES:
         shown(sample(picked), "data_sample")
@@ -78,7 +90,8 @@ def upload() -> None:
     """Bring files in, and look at what the loader makes of them before they are imported."""
     st.subheader("Bring your own documents")
     st.caption(
-        f"Files of {', '.join(ENDINGS)}, at most {corpora.FILE_BYTES / 1e6:.0f} MB each. They stay on this machine."
+        f"Files of {', '.join(ENDINGS)}, at most {corpora.FILE_BYTES / 1e6:.0f} MB each. They stay on this "
+        "machine."
     )
     with st.form("data_upload", border=True, clear_on_submit=True):
         name = st.text_input(
@@ -117,7 +130,8 @@ with workspace() as db:
     if not listing.datasets(db):
         nothing(
             "No dataset of your own yet",
-            "Two sample corpora come with the lab, so that you can look around. Upload your own documents below and "
+            "Two sample corpora come with the lab, so that you can look around. Upload your own documents "
+            "below and "
             "import them; the report names every row that could not be read.",
         )
     corpus(db)
@@ -125,6 +139,9 @@ with workspace() as db:
     start = st.session_state.get("data_uploaded")
     uploads = corpora.uploaded()
     launch.form(
-        db, "import", "Import", start={"documents": str(uploads[start]), "name": start} if start in uploads else None
+        db,
+        "import",
+        "Import",
+        start={"documents": str(uploads[start]), "name": start} if start in uploads else None,
     )
     launch.form(db, "synthesize", "Write questions")

@@ -1,5 +1,5 @@
-"""The page Evaluate: launch an ablation, and read one: its table with intervals, its figures, every answer with its
-evidence, and the report as files.
+"""The page Evaluate: launch an ablation, and read one: its table with intervals, its figures, every answer
+with its evidence, and the report as files.
 
 It reads what jobs have scored; it scores nothing.
 """
@@ -27,7 +27,8 @@ NAMES = {
     listing.RIGHT: "right",
 }
 MEANING = (
-    "Wrong: F1 below 0.5, or an answer where the documents have none. Unsupported: answered, though the verifier found "
+    "Wrong: F1 below 0.5, or an answer where the documents have none. Unsupported: answered, though the "
+    "verifier found "
     "no support. Right: the rest; a refusal is right where the documents do not answer."
 )
 FILES = {"md": "text/markdown", "csv": "text/csv", "html": "text/html"}
@@ -84,7 +85,9 @@ def answers(db: Database, job: str) -> None:
         placeholder="-",
     )
     by = {row["question_id"]: row["question"] for row in rows}
-    asked = st.selectbox("Question to look into", list(by), format_func=by.get, index=None, key="evaluate_question")
+    asked = st.selectbox(
+        "Question to look into", list(by), format_func=by.get, index=None, key="evaluate_question"
+    )
     if asked:
         drill(listing.same_question(db, job, asked))
 
@@ -93,7 +96,9 @@ def drill(rows: list[Mapping[str, Any]]) -> None:
     """One question: what is accepted, and each arm's answer with its evidence and the verifier's word."""
     golds = rows[0]["golds"]
     st.markdown(f"**{plain(rows[0]['question'])}**")
-    st.text(f"Accepted: {'; '.join(golds)}" if golds else "The documents do not answer it: a refusal is right.")
+    st.text(
+        f"Accepted: {'; '.join(golds)}" if golds else "The documents do not answer it: a refusal is right."
+    )
     for row in rows:
         score = "" if row["f1"] is None else f", F1 {100 * row['f1']:.0f}"
         said = "I don't know" if row["refused"] else row["answer"]
@@ -121,7 +126,8 @@ def evidence(trace: Mapping[str, Any]) -> None:
                 alt="The parts of the verifier's score",
             )
     st.caption(
-        f"{trace['prompt_tokens']} prompt tokens, {trace['output_tokens']} output tokens; the chunks would have been "
+        f"{trace['prompt_tokens']} prompt tokens, {trace['output_tokens']} output tokens; the chunks would "
+        "have been "
         f"{trace['full_tokens']}."
     )
 
@@ -143,7 +149,8 @@ with workspace() as db:
     else:
         nothing(
             "No evaluation yet",
-            "An ablation asks the same test questions in several set-ups and puts what each one buys in one table. "
+            "An ablation asks the same test questions in several set-ups and puts what each one buys in one "
+            "table. "
             "Launch one below; the quickstart on the page Overview is one too.",
         )
     launch.form(db, "ablation", "Launch an ablation")

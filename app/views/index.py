@@ -17,7 +17,9 @@ from jobs.workspace import home
 from storage import listing
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the index and the embedder; the first time takes a while")
+@st.cache_resource(
+    max_entries=2, show_spinner="Reading the index and the embedder; the first time takes a while"
+)
 def read(place: Path, fingerprint: str) -> Any:
     """An index by its place; the fingerprint makes one that was built anew a new entry."""
     from engine.retrieval import index
@@ -25,14 +27,21 @@ def read(place: Path, fingerprint: str) -> Any:
     return index.load(place)
 
 
+def described(row: dict[str, Any]) -> str:
+    """An index in one line."""
+    chunks = row["manifest"].get("chunks", "?")
+    return f"{row['dataset']}: {chunks} chunks, {when(row['created_at'])} ({row['id'][:6]})"
+
+
 def chosen(rows: list[dict[str, Any]]) -> dict[str, Any]:
     by = {row["id"]: row for row in rows}
-    labels = {
-        id: f"{row['dataset']}: {row['manifest'].get('chunks', '?')} chunks, {when(row['created_at'])} ({id[:6]})"
-        for id, row in by.items()
-    }
+    labels = {id: described(row) for id, row in by.items()}
     picked = st.selectbox(
-        "Index", list(by), format_func=lambda id: labels.get(id, id), key="index_which", persist_state="session"
+        "Index",
+        list(by),
+        format_func=lambda id: labels.get(id, id),
+        key="index_which",
+        persist_state="session",
     )
     return by.get(picked, rows[0])
 
@@ -102,7 +111,8 @@ with workspace() as db:
     else:
         nothing(
             "No index yet",
-            "An index holds the documents cut into chunks, ready to be searched. Build one of a dataset below; "
+            "An index holds the documents cut into chunks, ready to be searched. Build one of a dataset "
+            "below; "
             "an experiment builds its own.",
         )
     launch.form(db, "index", "Build an index")

@@ -1,5 +1,5 @@
-"""The page Jobs: the queue with its states, and one job in full: progress, log, numbers, the command that repeats
-it, and its copy with other settings.
+"""The page Jobs: the queue with its states, and one job in full: progress, log, numbers, the command that
+repeats it, and its copy with other settings.
 
 `?id=` opens a job; an id that does not exist is said and nothing else happens.
 """
@@ -35,7 +35,9 @@ def one(id: str) -> bool:
         latest = metrics.latest(db, id)
         if latest:
             with st.expander("Latest numbers", expanded=True):
-                st.dataframe(tables.numbers(latest), hide_index=True, key="jobs_numbers", alt="Latest metrics")
+                st.dataframe(
+                    tables.numbers(latest), hide_index=True, key="jobs_numbers", alt="Latest metrics"
+                )
         st.markdown("**Log**")
         tail = queue.log_tail(row, TAIL)
         st.code(tail or "Nothing yet.", language=None, height=220 if tail else "content")
@@ -69,7 +71,9 @@ def tweak(db: Database, row: Mapping[str, Any]) -> None:
 def detail(db: Database, id: str) -> None:
     row = jobs.get(db, id)
     if row is None:
-        st.error(f"There is no job {plain(repr(id[:80]))} in this workspace. Choose one from the queue below.")
+        st.error(
+            f"There is no job {plain(repr(id[:80]))} in this workspace. Choose one from the queue below."
+        )
         return
     st.page_link("views/jobs.py", label="Back to the whole queue")
     watching(lambda: one(id), row["state"] in jobcard.UNFINISHED)
@@ -88,18 +92,21 @@ def queue_table(db: Database) -> bool:
     if not sum(counts.values()):
         nothing(
             "No job yet",
-            "Everything that takes long is a job: imports, indexes, training, evaluation. Start the quickstart "
+            "Everything that takes long is a job: imports, indexes, training, evaluation. Start the "
+            "quickstart "
             "experiment on the page Overview, or a single job on the pages Data, Index, Train and Evaluate.",
         )
         return False
     with st.container(horizontal=True):
         for state in jobs.STATES:
-            if counts.get(state):
+            if counts[state]:
                 st.metric(state, counts[state], width="content")
     with st.container(horizontal=True):
-        state = st.selectbox("State", [ALL, *jobs.STATES], key="jobs_state", persist_state="session", width=180)
+        state = st.selectbox(
+            "State", [ALL, *jobs.STATES], key="jobs_state", persist_state="session", width=180
+        )
         kind = st.selectbox("Kind", [ALL, *KINDS], key="jobs_kind", persist_state="session", width=180)
-        matching = sum(counts.values()) if state == ALL else counts.get(state, 0)
+        matching = sum(counts.values()) if state == ALL else counts[state]
         pages = max(1, -(-matching // A_PAGE))
         page = st.number_input("Page", 1, pages, key="jobs_page", width=120, help=f"of {pages}")
     rows = jobs.listed(
@@ -109,14 +116,16 @@ def queue_table(db: Database) -> bool:
         limit=A_PAGE,
         offset=A_PAGE * (int(page) - 1),
     )
-    st.dataframe(tables.queue(rows), hide_index=True, column_config=tables.QUEUE, key="jobs_table", alt="The queue")
+    st.dataframe(
+        tables.queue(rows), hide_index=True, column_config=tables.QUEUE, key="jobs_table", alt="The queue"
+    )
     ids = {row["id"]: jobcard.label(row) for row in rows}
     if ids:
         picked = st.selectbox("Look at a job", list(ids), index=None, format_func=ids.get, key="jobs_pick")
         if picked:
             st.query_params["id"] = picked
             st.rerun()
-    return bool(counts.get(jobs.QUEUED) or counts.get(jobs.RUNNING))
+    return bool(counts[jobs.QUEUED] or counts[jobs.RUNNING])
 
 
 def overview() -> bool:
@@ -132,5 +141,5 @@ with workspace() as db:
     if asked:
         detail(db, asked)
     if not asked or jobs.get(db, asked) is None:
-        active = jobs.active(db)
-        watching(overview, active)
+        counts = jobs.counts(db)
+        watching(overview, bool(counts[jobs.QUEUED] or counts[jobs.RUNNING]))

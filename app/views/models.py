@@ -1,5 +1,5 @@
-"""The page Models: what was made of what (dataset, index, adapter, evaluations), the manifests, and deleting with
-what depends on it named.
+"""The page Models: what was made of what (dataset, index, adapter, evaluations), the manifests, and
+deleting with what depends on it named.
 """
 
 from typing import Any
@@ -42,7 +42,13 @@ def lineage(found: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]) 
     row = found[key]
     indexes = {id_: one for (kind_, id_), one in found.items() if kind_ == "index"}
     adapters = {id_: one for (kind_, id_), one in found.items() if kind_ == "adapter"}
-    prints = {row["fingerprint"]} if kind == "index" else {row["manifest"].get("index")} if kind == "adapter" else set()
+    prints = (
+        {row["fingerprint"]}
+        if kind == "index"
+        else {row["manifest"].get("index")}
+        if kind == "adapter"
+        else set()
+    )
     mine = {
         id_: one
         for id_, one in indexes.items()
@@ -52,11 +58,19 @@ def lineage(found: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]) 
     tuned = {
         id_: one
         for id_, one in adapters.items()
-        if id_ == id or (kind != "adapter" and one["manifest"].get("index") in {m["fingerprint"] for m in mine.values()})
+        if id_ == id
+        or (kind != "adapter" and one["manifest"].get("index") in {m["fingerprint"] for m in mine.values()})
     }
     lines = [
-        *(step("dataset", id_, found["dataset", id_]["name"], key) for id_ in sets if ("dataset", id_) in found),
-        *(step("index", id_, f"{one['manifest'].get('chunks', '?')} chunks", key) for id_, one in mine.items()),
+        *(
+            step("dataset", id_, found["dataset", id_]["name"], key)
+            for id_ in sets
+            if ("dataset", id_) in found
+        ),
+        *(
+            step("index", id_, f"{one['manifest'].get('chunks', '?')} chunks", key)
+            for id_, one in mine.items()
+        ),
         *(step("adapter", id_, f"on {one['base']}", key) for id_, one in tuned.items()),
         *(
             step("evaluation", name, ", ".join(manifest.get("arms") or ()), key)
@@ -116,13 +130,17 @@ with workspace() as db:
                 st.dataframe(tables.made(kind, rows), hide_index=True, key=f"models_{kind}", alt=heading)
         keys = {f"{kind}:{id}": (kind, id) for kind, id in found}
         picked = st.selectbox(
-            "Look at", list(keys), format_func=lambda name: label(keys[name], found[keys[name]]), key="models_which"
+            "Look at",
+            list(keys),
+            format_func=lambda name: label(keys[name], found[keys[name]]),
+            key="models_which",
         )
         if picked in keys:
             detail(db, found, keys[picked])
     else:
         nothing(
             "Nothing was made yet",
-            "Datasets, indexes and adapters appear here with what they were made of. Launch the quickstart on the page "
+            "Datasets, indexes and adapters appear here with what they were made of. Launch the quickstart "
+            "on the page "
             "Overview, or a job on the pages Data, Index and Train.",
         )

@@ -27,7 +27,8 @@ def start() -> None:
             with said():
                 launch.submitted(queue.submit("ablation", SMOLLM))
     st.caption(
-        "The first asks the 8.5 million parameter model and takes some minutes on two cores; the second asks SmolLM2, "
+        "The first asks the 8.5 million parameter model and takes some minutes on two cores; the second asks "
+        "SmolLM2, "
         "135 million parameters, and takes longer. Both go on when this page is closed."
     )
 
@@ -35,8 +36,10 @@ def start() -> None:
 def empty(busy: bool) -> None:
     nothing(
         "No experiment yet",
-        "An experiment asks a small model the same questions in several set-ups and puts what each one buys in one "
-        "table. The sample corpora, space and handbook, are here already: look at them on the page Data, or run the "
+        "An experiment asks a small model the same questions in several set-ups and puts what each one buys "
+        "in one "
+        "table. The sample corpora, space and handbook, are here already: look at them on the page Data, or "
+        "run the "
         "first experiment on them now. In a terminal the same is:",
     )
     st.code("make quickstart", language="shell")
@@ -62,7 +65,7 @@ def running() -> bool:
 def next_steps(db: Database) -> None:
     """What a person could do now, as links."""
     st.subheader("What to do next")
-    failed = jobs.counts(db).get(jobs.FAILED, 0)
+    failed = jobs.counts(db)[jobs.FAILED]
     if failed:
         st.page_link("views/jobs.py", label=f"See why {failed} jobs failed, and resume them")
     own = any(row["name"] not in ("space", "handbook") for row in listing.datasets(db))
@@ -75,7 +78,8 @@ def next_steps(db: Database) -> None:
 
 st.title("Overview")
 with workspace() as db:
-    busy = bool(jobs.unfinished(db))
+    counts = jobs.counts(db)
+    busy = bool(counts[jobs.QUEUED] or counts[jobs.RUNNING])
     found = experiments(home())
     if busy or not found:
         launch.worker_missing()
@@ -96,5 +100,7 @@ with workspace() as db:
         with st.expander("Run another experiment on the samples"):
             start()
         st.subheader("Report")
-        st.markdown("The whole report, with the machine it was measured on and the command that gives it again:")
+        st.markdown(
+            "The whole report, with the machine it was measured on and the command that gives it again:"
+        )
         st.code(str(experiment.report.resolve()), language=None, wrap_lines=True)

@@ -22,7 +22,9 @@ def answers(url: str) -> bool:
 
 
 st.title("Playground")
-st.markdown("Ask a question and watch the evidence, the draft and the verdict come; or compare two set-ups blindly.")
+st.markdown(
+    "Ask a question and watch the evidence, the draft and the verdict come; or compare two set-ups blindly."
+)
 url = address()
 if answers(url):
     st.link_button("Open it in a tab of its own", url)
@@ -30,6 +32,7 @@ if answers(url):
 else:
     nothing(
         "The playground does not run",
-        f"`make lab` starts it with these pages; by itself it is `.venv/bin/python -m app.playground`. It will be at {url}.",
+        "`make lab` starts it with these pages; by itself it is `.venv/bin/python -m app.playground`. It "
+        f"will be at {url}.",
     )
     st.button("Look again", key="playground_look_again")

@@ -1,5 +1,5 @@
-"""The page Train: an adapter's knobs with the memory they will need, and the curves of runs: live, overlaid, with what
-differs between them.
+"""The page Train: an adapter's knobs with the memory they will need, and the curves of runs: live,
+overlaid, with what differs between them.
 
 The estimate is the engine's arithmetic; training is a job.
 """
@@ -86,7 +86,10 @@ def live(ids: Sequence[str]) -> bool:
             st.subheader("Numbers side by side")
             st.caption(f"The last value of each. {speed(rows, latest)}")
             st.dataframe(
-                tables.side_by_side(latest), hide_index=True, key="train_numbers", alt="Last numbers of each run"
+                tables.side_by_side(latest),
+                hide_index=True,
+                key="train_numbers",
+                alt="Last numbers of each run",
             )
         running = [row for row in rows if row["state"] == jobs.RUNNING]
         for row in running:
@@ -139,6 +142,7 @@ with workspace() as db:
     elif not jobs.listed(db, kind=KIND, limit=1):
         nothing(
             "No training yet",
-            "A run's loss, learning rate and speed are drawn here while it goes on. Set the knobs below and queue one.",
+            "A run's loss, learning rate and speed are drawn here while it goes on. Set the knobs below and "
+            "queue one.",
         )
     knobs(db)

@@ -1,7 +1,8 @@
-"""Why each bullet was chosen and what the bullets save, for a person who looks. Chooses nothing: search and compress
-did.
+"""Why each bullet was chosen and what the bullets save, for a person who looks. Chooses nothing: search and
+compress did.
 
-It computes the parts of the compressor's score anew from the same index, so it must stay in step with compress.py.
+It computes the parts of the compressor's score anew from the same index, so it must stay in step with
+compress.py.
 """
 
 from typing import Any, NamedTuple
@@ -33,8 +34,8 @@ class InspectSpec(BaseModel):
 class Reason(NamedTuple):
     """The parts of one bullet's score: 0.5 `overlap` + 0.5 `cosine` + PASSAGE_WEIGHT `passage` = its score.
 
-    `overlap` is the idf-weighted share of the question's words that stand in it, `shared` those words (stems),
-    `passage` the fused score of its chunk, `tokens` its length by the embedder's tokenizer."""
+    `overlap` is the idf-weighted share of the question's words that stand in it, `shared` those words
+    (stems), `passage` the fused score of its chunk, `tokens` its length by the embedder's tokenizer."""
 
     bullet: Bullet
     overlap: float
@@ -52,8 +53,8 @@ class Reason(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """A question's way through one index: chunks found, bullets kept with their reasons, tokens before and after
-    (by the embedder's tokenizer)."""
+    """A question's way through one index: chunks found, bullets kept with their reasons, tokens before and
+    after (by the embedder's tokenizer)."""
 
     hits: list[Hit]
     reasons: list[Reason]
@@ -80,9 +81,7 @@ def inspect(index: Index, question: str, spec: InspectSpec) -> Inspection:
     return Inspection(hits, reasons, sum(hit.chunk.tokens for hit in hits), sum(lengths))
 
 
-def _reason(
-    index: Index, question: str, vector: Any, bullet: Bullet, passage: float, tokens: int
-) -> Reason:
+def _reason(index: Index, question: str, vector: Any, bullet: Bullet, passage: float, tokens: int) -> Reason:
     asked = set(words(question))
     shared = asked & set(words(bullet.text))
     weight = sum(index.idf(word) for word in asked) or 1.0
@@ -97,4 +96,3 @@ def _reason(
 def score(reason: Reason) -> float:
     """The compressor's score put together from its parts."""
     return 0.5 * reason.overlap + 0.5 * reason.cosine + PASSAGE_WEIGHT * reason.passage
-

@@ -1,5 +1,5 @@
-"""The lab as a person sees it: a server on a workspace of its own and Debian's chromium. Without a chromium these
-tests skip and say so.
+"""The lab as a person sees it: a server on a workspace of its own and Debian's chromium. Without a chromium
+these tests skip and say so.
 
 Waits are on states, never on time: a busy machine is slow, not wrong.
 """

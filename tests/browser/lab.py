@@ -1,4 +1,5 @@
-"""What browser tests do again and again: open a page of the lab, wait until it is drawn, ask axe, keep a picture."""
+"""What browser tests do again and again: open a page of the lab, wait until it is drawn, ask axe, keep a
+picture."""
 
 import os
 import subprocess
