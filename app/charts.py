@@ -8,7 +8,7 @@ then. Streamlit's own chart theme would follow, but on a light page its labels a
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.evaluation import figures
 from engine.evaluation.scoring import BASELINE, Row
@@ -84,29 +84,28 @@ def curves(frame: "pd.DataFrame", label: str, dark: bool, *, log: bool = False) 
     drawn = frame.dropna(subset=["value"])
     if drawn.empty:
         return None
-    figure = go.Figure()
-    for number, (run, lines) in enumerate(frame.groupby("run", sort=False)):
-        figure.add_scatter(
-            x=lines["step"],
-            y=lines["value"],
-            name=escape(_short(str(run), RUN_LETTERS)),
-            mode="lines+markers" if len(lines) < FEW else "lines",
-            line={"color": LINES[number % len(LINES)], "dash": DASHES[number // len(LINES) % len(DASHES)]},
-            marker={"size": 5},
-            hovertemplate=f"{escape(str(run))}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
-        )
-    many = frame["run"].nunique() > 1
-    figure.update_layout(
-        height=300,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=many,
-        legend={"orientation": "h", "y": -0.25, "x": 0},
-        xaxis_title="step",
-        yaxis_title=label,
-        yaxis_type="log" if log else "linear",
-    )
-    _bare(figure)
-    return _on(figure, dark)
+    traces = [
+        {
+            "type": "scatter",
+            "x": lines["step"].to_list(),
+            "y": [None if value != value else value for value in lines["value"]],
+            "name": escape(_short(str(run), RUN_LETTERS)),
+            "mode": "lines+markers" if len(lines) < FEW else "lines",
+            "line": {"color": LINES[number % len(LINES)], "dash": DASHES[number // len(LINES) % len(DASHES)]},
+            "marker": {"size": 5},
+            "hovertemplate": f"{escape(str(run))}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        }
+        for number, (run, lines) in enumerate(frame.groupby("run", sort=False))
+    ]
+    layout = {
+        **_page(dark, 300),
+        "showlegend": len(traces) > 1,
+        "legend": {"orientation": "h", "y": -0.25, "x": 0},
+        "xaxis": _axis("step", dark),
+        "yaxis": {**_axis(label, dark), "type": "log" if log else "linear", "exponentformat": "e"},
+    }
+    # built in one piece: each update of a figure is checked by Plotly, which takes longer than to draw it
+    return go.Figure({"data": traces, "layout": layout})
 
 
 def describe_curves(frame: "pd.DataFrame", label: str) -> str:
@@ -126,32 +125,33 @@ def memory(parts: Mapping[str, int], limit: int | None, dark: bool) -> "Figure":
     limit."""
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    for number, (part, count) in enumerate(parts.items()):
-        figure.add_bar(
-            x=[count / 1e9],
-            y=[""],
-            orientation="h",
-            name=escape(part),
-            marker={"color": LINES[number % len(LINES)]},
-            hovertemplate=f"{escape(part)} %{{x:.3f}} GB<extra></extra>",
-        )
-    total = sum(parts.values())
+    bars = [
+        {
+            "type": "bar",
+            "x": [count / 1e9],
+            "y": [""],
+            "orientation": "h",
+            "name": escape(part),
+            "marker": {"color": LINES[number % len(LINES)]},
+            "hovertemplate": f"{escape(part)} %{{x:.3f}} GB<extra></extra>",
+        }
+        for number, (part, count) in enumerate(parts.items())
+    ]
+    layout = {
+        **_page(dark, 190),
+        "barmode": "stack",
+        "legend": {"orientation": "h", "y": 1.1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        "xaxis": _axis("GB", dark),
+        "yaxis": {"visible": False, "fixedrange": True},
+    }
     # a limit far beyond the bar would flatten it; the words say it all the same
-    if limit and limit < 4 * total:
-        figure.add_vline(x=limit / 1e9, line={"dash": "dash", "color": LINES[3]})
-    figure.update_layout(
-        barmode="stack",
-        height=150,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": -0.7, "x": 0, "traceorder": "normal"},
-        xaxis_title="GB",
-        yaxis_visible=False,
-    )
-    _bare(figure)
-    figured = _on(figure, dark)
-    assert figured is not None
-    return figured
+    if limit and limit < 4 * sum(parts.values()):
+        end = limit / 1e9
+        line = {"color": LINES[3], "dash": "dash"}
+        layout["shapes"] = [
+            {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": end, "x1": end, "line": line}
+        ]
+    return go.Figure({"data": bars, "layout": layout})
 
 
 def _gain(row: Row) -> str:
@@ -166,11 +166,24 @@ def _short(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: letters - 1] + "\u2026"
 
 
-def _bare(figure: "Figure") -> None:
-    """No template, no dragging: a finger on the figure must scroll the page."""
-    figure.update_layout(template="none", dragmode=False, font_size=13)
-    figure.update_xaxes(fixedrange=True, automargin=True)
-    figure.update_yaxes(fixedrange=True, automargin=True)
+def _page(dark: bool, height: int) -> dict[str, Any]:
+    """The layout of a figure on a light or a dark page: no template, no dragging (a finger must scroll)."""
+    mode = "dark" if dark else "light"
+    return {
+        "template": "none",
+        "dragmode": False,
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "font": {"color": figures.PALETTES[mode]["ink"], "family": FONT, "size": 13},
+        "paper_bgcolor": PAGE[mode],
+        "plot_bgcolor": PAGE[mode],
+    }
+
+
+def _axis(title: str, dark: bool) -> dict[str, Any]:
+    grid = figures.PALETTES["dark" if dark else "light"]["grid"]
+    lines = {"gridcolor": grid, "zerolinecolor": grid, "linecolor": grid, "showgrid": True, "zeroline": False}
+    return {"title": {"text": title, "font": {"size": 13}}, "fixedrange": True, "automargin": True, **lines}
 
 
 def _on(figure: "Figure | None", dark: bool) -> "Figure | None":

@@ -74,14 +74,12 @@ def save(name: str, files: Sequence[Upload]) -> Path:
         if not _FILE.fullmatch(file.name) or file.name in (".", ".."):
             raise ConfigError(
                 f"The file name {file.name[:80]!r} cannot be used: take letters, digits, spaces and . , - _ "
-                "( ) + &, "
-                "a letter or digit first."
+                "( ) + &, a letter or digit first."
             )
         if file.size > FILE_BYTES:
             raise ConfigError(
                 f"{file.name} has {file.size / 1e6:.0f} MB, more than the {FILE_BYTES / 1e6:.0f} MB a file "
-                "may have: "
-                "split it."
+                "may have: split it."
             )
     try:
         place.mkdir(parents=True, exist_ok=True)

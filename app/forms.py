@@ -24,7 +24,8 @@ WORDS = {"r": "rank r", "k": "chunks k", "tau": "tau", "beta": "beta", "alpha": 
 
 
 class Knob(NamedTuple):
-    """What a widget needs to know of a field. `kind` is "bool", "int", "float", "text", "one" or "many"."""
+    """What a widget needs to know of a field. `kind` is "bool", "int", "float", "text", "one", "many", or
+    "joined" (many in one text, with commas)."""
 
     name: str
     label: str
@@ -86,16 +87,19 @@ def widget(knob: Knob, key: str, value: Any, labels: Mapping[str, str] | None = 
             format_func=lambda name: (labels or {}).get(name, name or AUTOMATIC),
             **common,
         )
-    if knob.kind == "many":
-        options = list(dict.fromkeys([*knob.options, *map(str, value or ())]))
-        return st.multiselect(
+    if knob.kind in ("many", "joined"):
+        held = value.split(",") if isinstance(value, str) else map(str, value or ())
+        now = [one.strip() for one in held if one.strip()]
+        options = list(dict.fromkeys([*knob.options, *now]))
+        picked = st.multiselect(
             knob.label,
             options,
-            default=list(map(str, value or ())),
+            default=now,
             accept_new_options=not knob.options,
             format_func=lambda name: (labels or {}).get(name, name or AUTOMATIC),
             **common,
         )
+        return ",".join(picked) if knob.kind == "joined" else picked
     if knob.kind in ("int", "float"):
         return _number(knob, value, common)
     return st.text_input(knob.label, value="" if value is None else str(value), max_chars=2000, **common)
@@ -131,7 +135,7 @@ def _knob(name: str, field: FieldInfo, given: Sequence[str] | None) -> Knob:
     elif inner in (bool, int, float):
         kind = inner.__name__
     else:
-        kind = "one" if given is not None else "text"
+        kind = "text" if given is None else "joined" if extra(field, "choose") == "arms" else "one"
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     text = (field.description or "").strip()
     return Knob(
@@ -162,7 +166,7 @@ def _number(knob: Knob, value: Any, common: dict[str, Any]) -> Any:
 
 def _step(value: float | None, high: float | None) -> float:
     """A tenth of the value's own power of ten: 2e-4 moves by 1e-5."""
-    size = abs(value or 0) or (high if high and high < 1e6 else 1.0)
+    size = abs(value or 0) or (high / 100 if high and high < 1e6 else 1.0)
     return float(10.0 ** (math.floor(math.log10(size)) - 1))
 
 

@@ -16,6 +16,17 @@ from storage.db import connect
 from storage.errors import StorageError
 
 POLL_SECONDS = 2
+# name of the script in views/ -> title and icon, in the order of the navigation
+PAGES = {
+    "overview": ("Overview", ":material/dashboard:"),
+    "data": ("Data", ":material/description:"),
+    "index": ("Index", ":material/search:"),
+    "train": ("Train", ":material/model_training:"),
+    "evaluate": ("Evaluate", ":material/bar_chart:"),
+    "jobs": ("Jobs", ":material/list:"),
+    "models": ("Models", ":material/account_tree:"),
+    "playground": ("Playground", ":material/forum:"),
+}
 
 
 @contextmanager
@@ -59,5 +70,5 @@ def dark() -> bool:
 def nothing(heading: str, words: str) -> None:
     """An empty state: what is not there yet, and what to do about it."""
     with st.container(border=True):
-        st.subheader(heading)
+        st.header(heading)
         st.markdown(words)

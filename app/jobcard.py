@@ -45,8 +45,8 @@ def state(row: Mapping[str, Any]) -> None:
 def progress(row: Mapping[str, Any]) -> None:
     """A bar with how much of what is done and how long it will take; words where there is no total yet."""
     if row["state"] == jobs.QUEUED:
-        waits = f" for {len(row['needs'])} other jobs" if row.get("needs") else ""
-        st.caption(f"Waits{waits}.")
+        needs = ", ".join(row.get("needs") or ())
+        st.caption(f"Waits for {plain(needs)}." if needs else "Waits for its turn.")
         return
     now = row.get("progress") or {}
     done, total = now.get("done") or 0, now.get("total") or 0

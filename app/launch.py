@@ -12,6 +12,7 @@ from app.text import when
 from engine.catalog import names
 from jobs import queue
 from jobs.kinds import KINDS
+from jobs.specs import ARMS
 from storage import artifacts, listing
 
 
@@ -38,7 +39,7 @@ def form(
 ) -> None:
     """A form of a kind of job; on submit the job is queued and a link to it is shown."""
     known = KINDS[kind]
-    st.subheader(heading)
+    st.header(heading)
     st.caption(known.about)
     found, words = choices(db, kind)
     with st.form(f"launch_{kind}", border=True):
@@ -78,6 +79,8 @@ def _existing(db: Database, what: str) -> dict[str, str] | None:
         return {row["id"]: f"{row['name']}, {when(row['created_at'])}" for row in made}
     if what == "questions":
         return {place: f"written questions {place}" for place in corpora.written()}
+    if what == "arms":
+        return dict(ARMS)
     if what == "model":
         return {name: name for name in names()}
     return None

@@ -6,18 +6,10 @@ Run it with `make lab`, or with `python -m streamlit run app/main.py` from the p
 
 import streamlit as st
 
+from app.frame import PAGES
+
 st.set_page_config(page_title="Bantam", layout="wide")
 # a flat list: with sections, the navigation's own markup breaks two accessibility rules
-PAGES = {
-    "overview": ("Overview", ":material/dashboard:"),
-    "data": ("Data", ":material/description:"),
-    "index": ("Index", ":material/search:"),
-    "train": ("Train", ":material/model_training:"),
-    "evaluate": ("Evaluate", ":material/bar_chart:"),
-    "jobs": ("Jobs", ":material/list:"),
-    "models": ("Models", ":material/account_tree:"),
-    "playground": ("Playground", ":material/forum:"),
-}
 st.navigation(
     [
         st.Page(f"views/{name}.py", title=title, icon=icon, default=name == "overview")

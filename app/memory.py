@@ -53,7 +53,7 @@ def counted(values: Mapping[str, Any]) -> tuple[dict[str, int], int]:
     }
     if not named.get("learning_rate"):
         named.pop("learning_rate", None)  # 0 is "the usual one"; memory does not depend on it
-    if "alpha" not in named and "r" in named:
+    if not named.get("alpha") and "r" in named:
         named["alpha"] = 2 * named["r"]
     spec = LoraSpec(**named)
     device = values.get("device") or "cpu"

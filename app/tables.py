@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamlit import column_config as column
 
-from app.text import duration, since, when
+from app.text import duration, since, size, when
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,14 @@ def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
 
 def numbers(values: Mapping[str, float | None]) -> "pd.DataFrame":
     """Names and numbers."""
-    return _frame({"name": name, "value": value} for name, value in values.items())
+    return _frame({"name": name, "value": measured(name, value)} for name, value in values.items())
+
+
+def measured(name: str, value: float | None) -> str:
+    """A metric's value in four digits; bytes in their unit; "" where it was not measured or is no number."""
+    if value is None:
+        return ""
+    return size(value) if "memory" in name or "bytes" in name else f"{value:.4g}"
 
 
 def queue(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
@@ -173,7 +180,8 @@ def side_by_side(values: Mapping[str, Mapping[str, float | None]]) -> "pd.DataFr
     """Last numbers of several jobs: a line a number, a column a job."""
     names = sorted({name for numbers_ in values.values() for name in numbers_})
     return _frame(
-        {"number": name, **{job: found.get(name) for job, found in values.items()}} for name in names
+        {"number": name, **{job: measured(name, found.get(name)) for job, found in values.items()}}
+        for name in names
     )
 
 

@@ -28,15 +28,14 @@ NAMES = {
 }
 MEANING = (
     "Wrong: F1 below 0.5, or an answer where the documents have none. Unsupported: answered, though the "
-    "verifier found "
-    "no support. Right: the rest; a refusal is right where the documents do not answer."
+    "verifier found no support. Right: the rest; a refusal is right where the documents do not answer."
 )
 FILES = {"md": "text/markdown", "csv": "text/csv", "html": "text/html"}
 
 
 def downloads(experiment: Experiment) -> None:
     """The report's three files; each is read only when it is asked for."""
-    st.subheader("Export")
+    st.header("Export")
     with st.container(horizontal=True):
         for ending, mime in FILES.items():
             file = experiment.report / f"report.{ending}"
@@ -53,7 +52,7 @@ def downloads(experiment: Experiment) -> None:
 
 def answers(db: Database, job: str) -> None:
     """Every answer of one arm, filtered, and one question in full in every arm."""
-    st.subheader("Every answer")
+    st.header("Every answer")
     counts = listing.tally(db, job)
     if not counts:
         st.text("The answers of this experiment are not in this workspace's database.")
@@ -127,8 +126,7 @@ def evidence(trace: Mapping[str, Any]) -> None:
             )
     st.caption(
         f"{trace['prompt_tokens']} prompt tokens, {trace['output_tokens']} output tokens; the chunks would "
-        "have been "
-        f"{trace['full_tokens']}."
+        f"have been {trace['full_tokens']}."
     )
 
 
@@ -149,8 +147,7 @@ with workspace() as db:
     else:
         nothing(
             "No evaluation yet",
-            "An ablation asks the same test questions in several set-ups and puts what each one buys in one "
-            "table. "
-            "Launch one below; the quickstart on the page Overview is one too.",
+            "An ablation asks the same test questions in several set-ups and puts what each one buys in "
+            "one table. Launch one below; the quickstart on the page Overview is one too.",
         )
     launch.form(db, "ablation", "Launch an ablation")

@@ -55,7 +55,7 @@ def facts(row: dict[str, Any]) -> None:
 
 
 def inspector(row: dict[str, Any]) -> None:
-    st.subheader("Inspector")
+    st.header("Inspector")
     st.caption("What the index finds for a question, and which sentences the answering model would be shown.")
     question = st.text_input("Question", key="index_question", persist_state="session", max_chars=500)
     two = st.checkbox("Compare two settings side by side", key="index_two", persist_state="session")
@@ -112,7 +112,6 @@ with workspace() as db:
         nothing(
             "No index yet",
             "An index holds the documents cut into chunks, ready to be searched. Build one of a dataset "
-            "below; "
-            "an experiment builds its own.",
+            "below; an experiment builds its own.",
         )
     launch.form(db, "index", "Build an index")

@@ -47,7 +47,7 @@ def one(id: str) -> bool:
 
 def again(row: Mapping[str, Any]) -> None:
     """The command and the TOML that repeat a job, to copy."""
-    st.subheader("Run it again")
+    st.header("Run it again")
     st.code(queue.command(row), language="shell", wrap_lines=True)
     with st.expander("The same as TOML, for `submit --spec FILE.toml`"):
         st.code(queue.toml(row), language="toml")
@@ -81,7 +81,7 @@ def detail(db: Database, id: str) -> None:
     tweak(db, row)
     children = jobs.listed(db, parent=id, limit=A_PAGE)
     if children:
-        st.subheader("Its steps")
+        st.header("Its steps")
         for child in reversed(children):
             jobcard.brief(child, f"jobs_child_{child['id']}")
 
@@ -93,8 +93,8 @@ def queue_table(db: Database) -> bool:
         nothing(
             "No job yet",
             "Everything that takes long is a job: imports, indexes, training, evaluation. Start the "
-            "quickstart "
-            "experiment on the page Overview, or a single job on the pages Data, Index, Train and Evaluate.",
+            "quickstart experiment on the page Overview, or a single job on the pages Data, Index, Train "
+            "and Evaluate.",
         )
         return False
     with st.container(horizontal=True):

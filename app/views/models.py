@@ -2,6 +2,7 @@
 deleting with what depends on it named.
 """
 
+import json
 from typing import Any
 
 import streamlit as st
@@ -37,7 +38,7 @@ def label(key: tuple[str, str], row: dict[str, Any]) -> str:
 
 def lineage(found: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]) -> None:
     """The chain from the dataset to the evaluations, a line each, the chosen one marked."""
-    st.subheader("Lineage")
+    st.header("Lineage")
     kind, id = key
     row = found[key]
     indexes = {id_: one for (kind_, id_), one in found.items() if kind_ == "index"}
@@ -90,7 +91,7 @@ def step(kind: str, id: str, words: str, chosen: tuple[str, str]) -> str:
 def deletion(db: Database, key: tuple[str, str]) -> None:
     """What deleting would take away, and the button, which works once that was read."""
     kind, id = key
-    st.subheader("Delete")
+    st.header("Delete")
     lost = removal.dependents(db, kind, id)
     for one in lost:
         st.markdown(f"- {plain(one.kind)} {plain(one.name)}: {plain(one.loss)}")
@@ -108,12 +109,13 @@ def deletion(db: Database, key: tuple[str, str]) -> None:
 def detail(db: Database, found: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str]) -> None:
     row = found[key]
     lineage(found, key)
-    st.subheader("Manifest")
+    st.header("Manifest")
     place = (home() / row["path"]) if row["path"] else None
     if place and place.is_dir() and place.resolve().is_relative_to(home()):
         held = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
         st.caption(f"{plain(row['path'])}, {size(held)} on disk.")
-    st.json(row.get("manifest") or {name: row[name] for name in row}, expanded=1)
+    shown = row.get("manifest") or {name: value for name, value in row.items() if name != "rejected"}
+    st.code(json.dumps(shown, indent=1, ensure_ascii=False), language="json", height=240, wrap_lines=True)
     deletion(db, key)
 
 
@@ -126,7 +128,7 @@ with workspace() as db:
         for kind, heading in ALL.items():
             rows = [row for (kind_, _), row in found.items() if kind_ == kind]
             if rows:
-                st.subheader(heading)
+                st.header(heading)
                 st.dataframe(tables.made(kind, rows), hide_index=True, key=f"models_{kind}", alt=heading)
         keys = {f"{kind}:{id}": (kind, id) for kind, id in found}
         picked = st.selectbox(
@@ -141,6 +143,5 @@ with workspace() as db:
         nothing(
             "Nothing was made yet",
             "Datasets, indexes and adapters appear here with what they were made of. Launch the quickstart "
-            "on the page "
-            "Overview, or a job on the pages Data, Index and Train.",
+            "on the page Overview, or a job on the pages Data, Index and Train.",
         )

@@ -27,20 +27,17 @@ def start() -> None:
             with said():
                 launch.submitted(queue.submit("ablation", SMOLLM))
     st.caption(
-        "The first asks the 8.5 million parameter model and takes some minutes on two cores; the second asks "
-        "SmolLM2, "
-        "135 million parameters, and takes longer. Both go on when this page is closed."
+        "The first asks the 8.5 million parameter model and takes some minutes on two cores; the second "
+        "asks SmolLM2, 135 million parameters, and takes longer. Both go on when this page is closed."
     )
 
 
 def empty(busy: bool) -> None:
     nothing(
         "No experiment yet",
-        "An experiment asks a small model the same questions in several set-ups and puts what each one buys "
-        "in one "
-        "table. The sample corpora, space and handbook, are here already: look at them on the page Data, or "
-        "run the "
-        "first experiment on them now. In a terminal the same is:",
+        "An experiment asks a small model the same questions in several set-ups and puts what each one "
+        "buys in one table. The sample corpora, space and handbook, are here already: look at them on the "
+        "page Data, or run the first experiment on them now. In a terminal the same is:",
     )
     st.code("make quickstart", language="shell")
     if busy:
@@ -53,7 +50,7 @@ def running() -> bool:
         rows = jobs.unfinished(db)
         if not rows:
             return False
-        st.subheader("Running now")
+        st.header("Running now")
         for row in rows[:6]:
             jobcard.brief(row, f"overview_job_{row['id']}")
         if len(rows) > 6:
@@ -64,10 +61,10 @@ def running() -> bool:
 
 def next_steps(db: Database) -> None:
     """What a person could do now, as links."""
-    st.subheader("What to do next")
+    st.header("What to do next")
     failed = jobs.counts(db)[jobs.FAILED]
     if failed:
-        st.page_link("views/jobs.py", label=f"See why {failed} jobs failed, and resume them")
+        st.page_link("views/jobs.py", label=f"See why jobs failed ({failed}), and resume them")
     own = any(row["name"] not in ("space", "handbook") for row in listing.datasets(db))
     if not own:
         st.page_link("views/data.py", label="Bring your own documents")
@@ -99,7 +96,7 @@ with workspace() as db:
         next_steps(db)
         with st.expander("Run another experiment on the samples"):
             start()
-        st.subheader("Report")
+        st.header("Report")
         st.markdown(
             "The whole report, with the machine it was measured on and the command that gives it again:"
         )

@@ -25,7 +25,7 @@ CURVES = {"loss": "Loss", "learning_rate": "Learning rate", "grad_norm": "Gradie
 def knobs(db: Database) -> None:
     """The form, its estimate beside it, and the launch. No st.form: the estimate moves with every knob."""
     known = KINDS[KIND]
-    st.subheader("Train an adapter")
+    st.header("Train an adapter")
     st.caption(known.about)
     found, words = launch.choices(db, KIND)
     start: dict[str, Any] = {}
@@ -83,7 +83,7 @@ def live(ids: Sequence[str]) -> bool:
                 results.drawing(label, f"train_{name}", figure, charts.describe_curves(frame, label))
         latest = {_name(row): dict(metrics.latest(db, row["id"])) for row in rows}
         if any(latest.values()):
-            st.subheader("Numbers side by side")
+            st.header("Numbers side by side")
             st.caption(f"The last value of each. {speed(rows, latest)}")
             st.dataframe(
                 tables.side_by_side(latest),
@@ -117,7 +117,7 @@ def compare(db: Database, ids: Sequence[str]) -> None:
     rows = [row for row in (jobs.get(db, id) for id in ids) if row]
     if len(rows) < 2:
         return
-    st.subheader("Settings")
+    st.header("Settings")
     everything = not st.checkbox("Differences only", value=True, key="train_differences")
     frame = tables.differences({_name(row): row["spec"] for row in rows}, everything)
     if frame.empty:
@@ -133,7 +133,7 @@ def _name(row: Mapping[str, Any]) -> str:
 st.title("Train")
 launch.worker_missing()
 with workspace() as db:
-    st.subheader("Runs")
+    st.header("Runs")
     chosen = runs(db)
     if chosen:
         active = any(row["state"] in jobcard.UNFINISHED for row in (jobs.get(db, id) for id in chosen) if row)
@@ -142,7 +142,7 @@ with workspace() as db:
     elif not jobs.listed(db, kind=KIND, limit=1):
         nothing(
             "No training yet",
-            "A run's loss, learning rate and speed are drawn here while it goes on. Set the knobs below and "
-            "queue one.",
+            "A run's loss, learning rate and speed are drawn here while it goes on. Set the knobs below "
+            "and queue one.",
         )
     knobs(db)

@@ -10,7 +10,8 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-PAGES = ("overview", "data", "index", "train", "evaluate", "jobs", "models", "playground")
+from app.frame import PAGES
+
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 
@@ -63,3 +64,11 @@ def picture(page: Page, name: str) -> None:
     place = Path(os.environ["BANTAM_SCREENS"]) if os.environ["BANTAM_SCREENS"] != "1" else SCREENS
     place.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(place / f"{name}.png"))
+
+
+def go(page: Page, name: str) -> None:
+    """Go to another page by its link at the side, as a person does, and wait until it is drawn."""
+    title = PAGES[name][0]
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    drawn(page)
