@@ -13,7 +13,7 @@ from engine.catalog import names
 from jobs import queue
 from jobs.kinds import KINDS
 from jobs.specs import ARMS
-from storage import artifacts, listing
+from storage import artifacts
 
 
 def choices(db: Database, kind: str) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
@@ -71,11 +71,11 @@ def worker_missing() -> None:
 def _existing(db: Database, what: str) -> dict[str, str] | None:
     """value -> words of everything of one sort that the workspace holds; None for a sort that is typed in."""
     if what == "dataset":
-        return {row["name"]: f"{row['name']} ({row['documents']} documents)" for row in listing.datasets(db)}
+        return {row["name"]: f"{row['name']} ({row['documents']} documents)" for row in artifacts.datasets(db)}
     if what == "index":
-        return {row["id"]: f"{row['dataset']}, {when(row['created_at'])}" for row in listing.indexes(db)}
+        return {row["id"]: f"{row['dataset']}, {when(row['created_at'])}" for row in artifacts.indexes(db)}
     if what == "adapter":
-        made = listing.models(db, artifacts.ADAPTER)
+        made = artifacts.models(db, kind=artifacts.ADAPTER)
         return {row["id"]: f"{row['name']}, {when(row['created_at'])}" for row in made}
     if what == "questions":
         return {place: f"written questions {place}" for place in corpora.written()}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from engine.data.records import Document, Question, Rejected
     from engine.retrieval.search import Hit
+    from jobs.shelf import Thing
 
 LETTERS = 300  # of a text in a cell; the whole text is where the row is opened
 
@@ -33,6 +34,14 @@ QUEUE = {
     "id": column.TextColumn("job", help="What the command line calls it"),
     "took": column.TextColumn("time", help="How long it took, or has been running"),
     "progress": column.ProgressColumn("done", format="percent", min_value=0, max_value=1),
+}
+# heading -> where it stands in the manifest
+MADE = {
+    "adapter": {"base model": "base", "rank": "spec.r", "tokens trained": "tokens", "job": "job"},
+    "experiment": {"arms": "arms", "dataset": "dataset", "index": "index", "adapter": "adapter"},
+    "index": {"chunks": "chunks", "sentences": "sentences", "size": "size", "embedder": "embedder"},
+    "questions": {"kept": "counts.kept", "writer": "writer", "seconds": "seconds"},
+    "dataset": {"name": "name", "documents": "documents", "questions": "questions", "source": "source"},
 }
 ANSWERS = {
     "question": column.TextColumn("question", width="large"),
@@ -139,29 +148,20 @@ def rejected(found: Iterable["Rejected | Mapping[str, Any]"]) -> "pd.DataFrame":
     return _frame({"file": one["file"], "row": one["row"], "reason": one["reason"]} for one in rows)
 
 
-def made(kind: str, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """Adapters, indexes or datasets, a line each."""
-    lines = {
-        "adapter": lambda row: {
-            "name": row["name"],
-            "base model": row["base"],
-            "rank": (row["manifest"].get("spec") or {}).get("r"),
-            "tokens trained": row["manifest"].get("tokens"),
-        },
-        "index": lambda row: {
-            "dataset": row["dataset"],
-            "chunks": row["manifest"].get("chunks"),
-            "sentences": row["manifest"].get("sentences"),
-            "embedder": row["manifest"].get("embedder"),
-        },
-        "dataset": lambda row: {
-            "name": row["name"],
-            "documents": row["documents"],
-            "questions": row["questions"],
-            "rejected": row["lost"],
-        },
-    }[kind]
-    return _frame({**lines(row), "made": when(row["created_at"]), "id": row["id"]} for row in rows)
+def made(kind: str, things: Sequence["Thing"]) -> "pd.DataFrame":
+    """Artefacts of one kind, a line each, with what matters of their manifests."""
+    wanted = MADE[kind]
+    return _frame(
+        {"id": one.id, **{label: _deep(one.manifest, path) for label, path in wanted.items()}} for one in things
+    )
+
+
+def _deep(manifest: Mapping[str, Any], path: str) -> Any:
+    """A value of a manifest by its path ("spec.r"); a list or an object is counted or joined."""
+    value: Any = manifest
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return ", ".join(value) if isinstance(value, Mapping | list) else value
 
 
 def differences(specs: Mapping[str, Mapping[str, Any]], everything: bool = False) -> "pd.DataFrame":

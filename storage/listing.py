@@ -3,8 +3,7 @@
 Every query here is bounded by its `limit` or by an index: a workspace may hold a million metrics.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlite_utils import Database
 
@@ -21,35 +20,6 @@ _WHICH = {
     RIGHT: "case when json_array_length(golds) = 0 then refused"
     " else not refused and coalesce(f1, 0) >= 0.5 end",
 }
-
-
-def datasets(db: Database) -> list[Row]:
-    """Every dataset with how many rows were rejected (`lost`); the rejected themselves are find_dataset's."""
-    return fetch(
-        db,
-        """select id, name, fingerprint, documents, questions, json_array_length(rejected) as lost, path,
-        created_at from dataset order by created_at desc, rowid desc""",
-    )
-
-
-def indexes(db: Database) -> list[Row]:
-    """Every index with its manifest and the name of its dataset (`dataset`)."""
-    rows = fetch(
-        db,
-        """select index_.*, dataset.name as dataset from index_ join dataset on dataset.id = dataset_id
-        order by index_.created_at desc, index_.rowid desc""",
-    )
-    return [from_json(row, "manifest") for row in rows]
-
-
-def models(db: Database, kind: str | None = None) -> list[Row]:
-    """Every model, of one kind if given, with its manifest."""
-    rows = fetch(
-        db,
-        """select * from model where (:kind is null or kind = :kind) order by created_at desc, rowid desc""",
-        {"kind": kind},
-    )
-    return [from_json(row, "manifest") for row in rows]
 
 
 def tally(db: Database, job_id: str) -> dict[str, dict[str, int]]:
@@ -90,8 +60,3 @@ def same_question(db: Database, job_id: str, question_id: str) -> list[Row]:
 def filters() -> Sequence[str]:
     """The filters of `answers`, "" (all) first."""
     return tuple(_WHICH)
-
-
-def described(rows: Sequence[Mapping[str, Any]], form: str) -> dict[str, str]:
-    """id -> a line for a list to choose from, made by `form`."""
-    return {str(row["id"]): form.format(**row) for row in rows}

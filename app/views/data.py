@@ -12,7 +12,7 @@ from app.corpora import Seen
 from app.frame import nothing, said, workspace
 from app.text import plain, when
 from engine.data.load import SAMPLES
-from storage import artifacts, listing
+from storage import artifacts
 
 ENDINGS = ["md", "txt", "jsonl", "csv", "json", "html", "pdf", "docx"]
 ABOUT = {
@@ -58,7 +58,7 @@ def described(row: dict[str, Any]) -> str:
 
 def corpus(db: Database) -> None:
     """Choose a sample or a dataset and look into it."""
-    rows = {row["id"]: row for row in listing.datasets(db)}
+    rows = {row["id"]: row for row in artifacts.datasets(db)}
     options = [*SAMPLES, *(id for id in rows if rows[id]["path"] not in SAMPLES)]
     words = {name: f"{name} (sample): {ABOUT.get(name, '')}" for name in SAMPLES}
     words |= {id: described(row) for id, row in rows.items()}
@@ -122,7 +122,7 @@ def upload() -> None:
 
 st.title("Data")
 with workspace() as db:
-    if not listing.datasets(db):
+    if not artifacts.datasets(db):
         nothing(
             "No dataset of your own yet",
             "Two sample corpora come with the lab, so that you can look around. Upload your own documents "

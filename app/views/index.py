@@ -14,7 +14,7 @@ from app.frame import nothing, said, workspace
 from app.text import plain, when
 from engine.retrieval.explain import InspectSpec, inspect
 from jobs.workspace import home
-from storage import listing
+from storage import artifacts
 
 
 @st.cache_resource(
@@ -103,7 +103,7 @@ def found(index: Any, question: str, spec: InspectSpec, name: str) -> None:
 
 st.title("Index")
 with workspace() as db:
-    rows = listing.indexes(db)
+    rows = artifacts.indexes(db)
     if rows:
         row = chosen(rows)
         facts(row)

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from app import forms, jobcard, launch, tables
 from app.frame import nothing, said, watching, workspace
 from app.text import plain
-from jobs import queue
+from jobs import queue, recipe
 from jobs.kinds import KINDS
 from storage import jobs, metrics
 
@@ -48,9 +48,9 @@ def one(id: str) -> bool:
 def again(row: Mapping[str, Any]) -> None:
     """The command and the TOML that repeat a job, to copy."""
     st.header("Run it again")
-    st.code(queue.command(row), language="shell", wrap_lines=True)
+    st.code(recipe.command(row), language="shell", wrap_lines=True)
     with st.expander("The same as TOML, for `submit --spec FILE.toml`"):
-        st.code(queue.toml(row), language="toml")
+        st.code(recipe.toml(row), language="toml")
 
 
 def tweak(db: Database, row: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from app.frame import nothing, said, watching, workspace
 from engine.catalog import LARGE
 from jobs import queue
 from jobs.workspace import home
-from storage import jobs, listing
+from storage import artifacts, jobs
 
 SMOLLM = {"small": LARGE, "name": "space-smollm2", "target": 200}
 
@@ -65,7 +65,7 @@ def next_steps(db: Database) -> None:
     failed = jobs.counts(db)[jobs.FAILED]
     if failed:
         st.page_link("views/jobs.py", label=f"See why jobs failed ({failed}), and resume them")
-    own = any(row["name"] not in ("space", "handbook") for row in listing.datasets(db))
+    own = any(row["name"] not in ("space", "handbook") for row in artifacts.datasets(db))
     if not own:
         st.page_link("views/data.py", label="Bring your own documents")
     st.page_link("views/evaluate.py", label="Look into single answers, or launch another ablation")
