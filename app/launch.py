@@ -39,8 +39,9 @@ def form(
 ) -> None:
     """A form of a kind of job; on submit the job is queued and a link to it is shown."""
     known = KINDS[kind]
-    st.header(heading)
-    st.caption(known.about)
+    if heading:
+        st.header(heading)
+    st.caption(f"{known.about[0].upper()}{known.about[1:]}.")
     found, words = choices(db, kind)
     with st.form(f"launch_{kind}", border=True):
         values = forms.draw(
@@ -71,7 +72,9 @@ def worker_missing() -> None:
 def _existing(db: Database, what: str) -> dict[str, str] | None:
     """value -> words of everything of one sort that the workspace holds; None for a sort that is typed in."""
     if what == "dataset":
-        return {row["name"]: f"{row['name']} ({row['documents']} documents)" for row in artifacts.datasets(db)}
+        return {
+            row["name"]: f"{row['name']} ({row['documents']} documents)" for row in artifacts.datasets(db)
+        }
     if what == "index":
         return {row["id"]: f"{row['dataset']}, {when(row['created_at'])}" for row in artifacts.indexes(db)}
     if what == "adapter":

@@ -152,7 +152,8 @@ def made(kind: str, things: Sequence["Thing"]) -> "pd.DataFrame":
     """Artefacts of one kind, a line each, with what matters of their manifests."""
     wanted = MADE[kind]
     return _frame(
-        {"id": one.id, **{label: _deep(one.manifest, path) for label, path in wanted.items()}} for one in things
+        {"id": one.id, **{label: _deep(one.manifest, path) for label, path in wanted.items()}}
+        for one in things
     )
 
 

@@ -38,9 +38,22 @@ def things(kind: str | None = None) -> list[Thing]:
     return [thing for _, thing in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
 
 
-def dependents(kind: str, id: str) -> list[Thing]:
-    """What was made of this artefact, directly or not, oldest first."""
-    known = things()
+def sources(kind: str, id: str, known: list[Thing] | None = None) -> list[Thing]:
+    """What this artefact was made of, directly or not, oldest first, among `known` (default: all there
+    is)."""
+    known = things() if known is None else known
+    by = {(one.kind, one.id): one for one in known}
+    reached, new = set[tuple[str, str]](), {(kind, id)}
+    while new:
+        reached |= new
+        new = {source for name in new if name in by for source in _sources(by[name], known)} - reached
+    return [one for one in known if (one.kind, one.id) in reached - {(kind, id)}]
+
+
+def dependents(kind: str, id: str, known: list[Thing] | None = None) -> list[Thing]:
+    """What was made of this artefact, directly or not, oldest first, among `known` (default: all there
+    is)."""
+    known = things() if known is None else known
     reached = {(kind, id)}
     while True:
         more = {(one.kind, one.id) for one in known if _sources(one, known) & reached} - reached

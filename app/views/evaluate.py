@@ -4,7 +4,7 @@ with its evidence, and the report as files.
 It reads what jobs have scored; it scores nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,7 +15,7 @@ from app.experiments import Experiment, experiments, read_rows
 from app.frame import nothing, workspace
 from app.text import plain
 from engine.artifact import read_manifest
-from jobs.workspace import home
+from jobs.workspace import artifact, home
 from storage import listing
 
 A_PAGE = 50
@@ -85,13 +85,17 @@ def answers(db: Database, job: str) -> None:
     )
     by = {row["question_id"]: row["question"] for row in rows}
     asked = st.selectbox(
-        "Question to look into", list(by), format_func=by.get, index=None, key="evaluate_question"
+        "Question to look into",
+        list(by),
+        format_func=lambda id: by.get(id, id),
+        index=None,
+        key="evaluate_question",
     )
     if asked:
         drill(listing.same_question(db, job, asked))
 
 
-def drill(rows: list[Mapping[str, Any]]) -> None:
+def drill(rows: Sequence[Mapping[str, Any]]) -> None:
     """One question: what is accepted, and each arm's answer with its evidence and the verifier's word."""
     golds = rows[0]["golds"]
     st.markdown(f"**{plain(rows[0]['question'])}**")
@@ -130,12 +134,21 @@ def evidence(trace: Mapping[str, Any]) -> None:
     )
 
 
+def answered_by(experiment: Experiment) -> str:
+    """The id of the job whose answers the experiment's table is made of."""
+    manifest = read_manifest(experiment.report.parent)
+    evaluation = manifest.get("evaluation")
+    if evaluation:
+        manifest = read_manifest(artifact("evaluation", str(evaluation)))
+    return str(manifest.get("job", ""))
+
+
 def experiment_page(db: Database, found: list[Experiment]) -> None:
     experiment = results.chosen(found, "evaluate_experiment")
     rows = read_rows(experiment)
     results.table(rows, "evaluate_table")
     results.plots(rows, "evaluate")
-    answers(db, str(read_manifest(experiment.report.parent).get("job", "")))
+    answers(db, answered_by(experiment))
     downloads(experiment)
 
 
@@ -151,3 +164,5 @@ with workspace() as db:
             "one table. Launch one below; the quickstart on the page Overview is one too.",
         )
     launch.form(db, "ablation", "Launch an ablation")
+    with st.expander("Evaluate what is there, without training"):
+        launch.form(db, "evaluate", "")

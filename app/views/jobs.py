@@ -4,7 +4,6 @@ repeats it, and its copy with other settings.
 `?id=` opens a job; an id that does not exist is said and nothing else happens.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -24,10 +23,9 @@ TAIL = 200
 
 def one(id: str) -> bool:
     """The job's live part; whether it still runs or waits."""
+    row = None
     with workspace() as db:
-        row = jobs.get(db, id)
-        if row is None:
-            return False
+        row = queue.found(db, id)
         jobcard.heading(row)
         jobcard.progress(row)
         jobcard.facts(row)
@@ -41,11 +39,10 @@ def one(id: str) -> bool:
         st.markdown("**Log**")
         tail = queue.log_tail(row, TAIL)
         st.code(tail or "Nothing yet.", language=None, height=220 if tail else "content")
-        return row["state"] in jobcard.UNFINISHED
-    return False
+    return row is not None and row["state"] in jobcard.UNFINISHED
 
 
-def again(row: Mapping[str, Any]) -> None:
+def again(row: dict[str, Any]) -> None:
     """The command and the TOML that repeat a job, to copy."""
     st.header("Run it again")
     st.code(recipe.command(row), language="shell", wrap_lines=True)
@@ -53,7 +50,7 @@ def again(row: Mapping[str, Any]) -> None:
         st.code(recipe.toml(row), language="toml")
 
 
-def tweak(db: Database, row: Mapping[str, Any]) -> None:
+def tweak(db: Database, row: dict[str, Any]) -> None:
     """A copy of the job with settings changed in its form."""
     spec = KINDS[row["kind"]].Spec if row["kind"] in KINDS else None
     if spec is None:
@@ -121,7 +118,9 @@ def queue_table(db: Database) -> bool:
     )
     ids = {row["id"]: jobcard.label(row) for row in rows}
     if ids:
-        picked = st.selectbox("Look at a job", list(ids), index=None, format_func=ids.get, key="jobs_pick")
+        picked = st.selectbox(
+            "Look at a job", list(ids), index=None, format_func=lambda id: ids.get(id, id), key="jobs_pick"
+        )
         if picked:
             st.query_params["id"] = picked
             st.rerun()
@@ -129,9 +128,10 @@ def queue_table(db: Database) -> bool:
 
 
 def overview() -> bool:
+    active = False
     with workspace() as db:
-        return queue_table(db)
-    return False
+        active = queue_table(db)
+    return active  # noqa: RET504 - the block may end early, with a sentence on the page
 
 
 st.title("Jobs")

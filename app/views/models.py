@@ -1,5 +1,5 @@
-"""The page Models: what was made of what (dataset, index, questions, adapter, evaluation, experiment), the manifests,
-and deleting with what depends on it named.
+"""The page Models: what was made of what (dataset, index, questions, adapter, evaluation, experiment), the
+manifests, and deleting with what depends on it named.
 """
 
 import json
@@ -63,7 +63,9 @@ def deletion(db: Database, thing: Thing, known: list[Thing]) -> None:
     if not users:
         st.text("Nothing depends on it.")
     sure = st.checkbox(
-        f"Delete this {thing.kind} and its files for good", key=f"models_sure_{thing.id}", disabled=bool(users)
+        f"Delete this {thing.kind} and its files for good",
+        key=f"models_sure_{thing.id}",
+        disabled=bool(users),
     )
     if st.button("Delete", key="models_delete", disabled=bool(users) or not sure):
         with said():

@@ -46,17 +46,16 @@ def empty(busy: bool) -> None:
 
 def running() -> bool:
     """What runs and waits, newest experiments by their steps; whether there is any."""
+    rows = []
     with workspace() as db:
         rows = jobs.unfinished(db)
-        if not rows:
-            return False
-        st.header("Running now")
+        if rows:
+            st.header("Running now")
         for row in rows[:6]:
             jobcard.brief(row, f"overview_job_{row['id']}")
         if len(rows) > 6:
             st.caption(f"And {len(rows) - 6} more on the page Jobs.")
-        return True
-    return False
+    return bool(rows)
 
 
 def next_steps(db: Database) -> None:

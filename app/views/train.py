@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from sqlite_utils import Database
 
-from app import charts, forms, jobcard, launch, memory, results, tables
+from app import charts, forms, jobcard, launch, results, tables
 from app.frame import dark, nothing, said, watching, workspace
 from app.text import duration, plain
 from jobs import queue
@@ -26,7 +26,7 @@ def knobs(db: Database) -> None:
     """The form, its estimate beside it, and the launch. No st.form: the estimate moves with every knob."""
     known = KINDS[KIND]
     st.header("Train an adapter")
-    st.caption(known.about)
+    st.caption(f"{known.about[0].upper()}{known.about[1:]}.")
     found, words = launch.choices(db, KIND)
     start: dict[str, Any] = {}
     if "method" in known.Spec.model_fields and hasattr(known.Spec, "defaults"):
@@ -38,7 +38,6 @@ def knobs(db: Database) -> None:
     values = method | forms.draw(
         known.Spec, key, start=start, leave=list(method), choices=found, labels=words
     )
-    memory.show(db, values)
     if st.button("Queue this job", type="primary", key="train_submit"):
         with said():
             launch.submitted(queue.submit(KIND, forms.made(known.Spec, values)))
@@ -66,6 +65,7 @@ def live(ids: Sequence[str]) -> bool:
     """Progress, curves and log of the chosen runs; whether one of them still runs or waits."""
     import pandas as pd
 
+    rows: list[dict[str, Any]] = []
     with workspace() as db:
         rows = [row for row in (jobs.get(db, id) for id in ids) if row]
         for row in rows:
@@ -95,8 +95,7 @@ def live(ids: Sequence[str]) -> bool:
         for row in running:
             st.markdown(f"**Log of {plain(row['name'])}**")
             st.code(queue.log_tail(row, 12) or "Nothing yet.", language=None)
-        return any(row["state"] in jobcard.UNFINISHED for row in rows)
-    return False
+    return any(row["state"] in jobcard.UNFINISHED for row in rows)
 
 
 def speed(rows: Sequence[Mapping[str, Any]], latest: Mapping[str, Mapping[str, float | None]]) -> str:

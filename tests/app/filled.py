@@ -3,18 +3,18 @@ and jobs in every state. Made up, but through storage's and the engine's own wri
 what they will meet.
 """
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.artifact import writing
-from engine.data.records import Document, Question, fingerprint
+from engine.data import dataset
+from engine.data.records import Corpus, Document, Question, Rejected, fingerprint
 from engine.evaluation import report
 from engine.evaluation.scoring import score, summarize
 from engine.inference.trace import Answer, Bullet, Trace, Verdict
+from jobs.specs import QuickstartSpec
 from storage import answers, artifacts, jobs, metrics, queue
 from storage.db import connect
 
@@ -51,15 +51,10 @@ QUESTIONS = (
 
 def fill(home: Path, *, index: bool = False) -> Path:
     """Fill the workspace and return it. With `index` the index is a real one, which needs the embedder."""
-    with writing(home / "artifacts/dataset" / DATASET, {"kind": "dataset", "name": EXPERIMENT}) as folder:
-        for name, records in (("documents", DOCUMENTS), ("questions", QUESTIONS)):
-            lines = [json.dumps(asdict(one), ensure_ascii=False) for one in records]
-            (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    manifest = (
-        _index(home)
-        if index
-        else {"documents": 3, "chunks": 3, "sentences": 8, "size": 256, "fingerprint": "f" * 16}
-    )
+    lost = Rejected(HOSTILE, 7, "empty text")
+    corpus = Corpus(DOCUMENTS, QUESTIONS, (lost,))
+    dataset.save(home / "artifacts/dataset" / DATASET, corpus, {"name": EXPERIMENT, "source": "space"})
+    manifest = _index(home, index)
     db = connect(home)
     artifacts.record_dataset(
         db,
@@ -86,12 +81,18 @@ def fill(home: Path, *, index: bool = False) -> Path:
     return home
 
 
-def _index(home: Path) -> dict[str, Any]:
+def _index(home: Path, real: bool) -> dict[str, Any]:
+    place = home / "artifacts/index" / INDEX
+    if not real:
+        made = {"kind": "index", "documents": 3, "chunks": 3, "sentences": 8, "size": 256}
+        made |= {"dataset": DATASET, "fingerprint": "f" * 16}
+        with writing(place, made):
+            return made
     from engine.retrieval import index
 
-    made = index.build(DOCUMENTS)
-    index.save(made, home / "artifacts/index" / INDEX)
-    return made.manifest
+    built = index.build(DOCUMENTS)
+    index.save(built, place)
+    return built.manifest
 
 
 def _adapter(home: Path, db: Any, index: str) -> None:
@@ -125,9 +126,10 @@ def _jobs(db: Any) -> None:
         for name, field in spec.model_fields.items()
         if not field.is_required()
     }
+    plain["dataset"] = DATASET
     for id, rate in ((DONE, 4e-4), (OTHER, 1e-3), (RUNNING, 4e-4)):
         queue.enqueue(
-            db, id, "train", f"space {rate:g}", plain | {"learning_rate": rate, "epochs": 1 + (id == OTHER)}
+            db, id, "train", f"space-{rate:g}", plain | {"learning_rate": rate, "epochs": 1 + (id == OTHER)}
         )
         row = queue.claim(db, ["cpu"], most=9)
         assert row is not None and row["id"] == id
@@ -154,11 +156,13 @@ def _jobs(db: Any) -> None:
         CANCELLED: (jobs.CANCELLED, "cancelled by a person"),
     }
     for id, (state, error) in ended.items():
-        queue.enqueue(db, id, "index", HOSTILE if id == FAILED else "handbook", {})
+        queue.enqueue(db, id, "index", HOSTILE if id == FAILED else "handbook", {"dataset": DATASET})
         row = queue.claim(db, ["cpu"], most=9)
         assert row is not None and row["id"] == id
         jobs.end(db, id, state, error)
-    queue.enqueue(db, QUEUED, "ablation", "handbook", {}, needs=[RUNNING])
+    queue.enqueue(
+        db, QUEUED, "ablation", "handbook", QuickstartSpec(documents="handbook").model_dump(), needs=[RUNNING]
+    )
 
 
 def curve(db: Any, id: str, steps: int, rate: float) -> None:

@@ -49,7 +49,7 @@ def opened() -> AppTest:
 
 
 def markdown(at: AppTest) -> str:
-    return "\n".join(e.value for kind in (at.markdown, at.caption, at.subheader, at.title) for e in kind)
+    return "\n".join(e.value for kind in (at.markdown, at.caption, at.header, at.title) for e in kind)
 
 
 def plots(at: AppTest) -> int:
@@ -138,7 +138,8 @@ def test_a_report_that_is_not_one_is_said_in_one_sentence(home: Path, content: b
     (made(home, "space", [BASE]) / "report.csv").write_bytes(content)
     at = opened()
     assert len(at.error) == 1
-    assert reason in at.text[-1].value and "run the experiment again" in at.text[-1].value
+    said = at.error[0].value.replace("\\", "")
+    assert reason in said and "run the experiment again" in said
     assert not at.dataframe
 
 
