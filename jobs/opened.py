@@ -4,7 +4,7 @@
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,27 @@ class Opened:
         """What answers in a cascade of tiers, cheapest first: "small", "adapter", "large", or tiers."""
         tiers = tuple(self.tier(one) if isinstance(one, str) else one for one in names)
         return Parts(None, self.index, self.reader, tiers)
+
+    @property
+    def calibrated(self) -> dict[str, Any] | None:
+        """The manifest of the experiment's calibration, None where it has none."""
+        place = artifact("calibration", self.name)
+        return read_manifest(place) if whole(place) else None
+
+    def cascade(self) -> tuple[Parts, AnswerSpec] | None:
+        """The tiers and settings that the last calibration and its dial chose; None without one, or where it
+        is of another index or adapter."""
+        made = self.calibrated
+        if not made or not made.get("cascade") or not self._same(made):
+            return None
+        known = {one["name"]: loaded(one["calibration"]) for one in made["tiers"].values()}
+        parts = self.ladder(*made["order"])
+        spec = AnswerSpec(**made["answer"]).model_copy(update=made["cascade"]["settings"])
+        calibrations = {name: one for name, one in known.items() if one is not None}
+        return replace(parts, calibrations=calibrations), spec
+
+    def _same(self, made: dict[str, Any]) -> bool:
+        return all(self.manifest.get(name) == value for name, value in made["experiment"].items())
 
     def warnings(self, tier: str) -> list[str]:
         """What differs between how the tier's adapter was trained and how it would be served, in words; loads

@@ -16,13 +16,14 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Pair:
-    """One question answered by both tiers: `small` and `large` are their gains (F1 or right, 0..1),
+    """One question answered by both tiers: `small` and `large` are their gains (F1 or right, 0..1; None for a
+    question without an answer, which may escalate and cost but not gain),
     `believed` the P(correct) of the small one's draft (-1 where it refused) and `checked` of the large one's,
     `cheap` and `dear` their costs in one unit; `wish` is by what escalation is ordered, the highest first
     (None: by the lowest belief)."""
 
-    small: float
-    large: float
+    small: float | None
+    large: float | None
     believed: float
     checked: float = 1.0
     cheap: float = 0.0
@@ -57,9 +58,14 @@ def point(pairs: Sequence[Pair], escalated: Sequence[bool], *, best: bool = Fals
         (pair.large if not best or pair.checked >= pair.believed else pair.small) if up else pair.small
         for pair, up in zip(pairs, escalated, strict=True)
     ]
+    known = [gain for gain in gains if gain is not None]
     costs = [pair.cheap + (pair.dear if up else 0.0) for pair, up in zip(pairs, escalated, strict=True)]
     whole = sum(pair.dear for pair in pairs)
-    return Point(sum(escalated) / len(pairs), sum(gains) / len(pairs), sum(costs) / whole if whole else 0.0)
+    return Point(
+        sum(escalated) / len(pairs),
+        sum(known) / len(known) if known else 0.0,
+        sum(costs) / whole if whole else 0.0,
+    )
 
 
 def at_share(pairs: Sequence[Pair], share: float, *, best: bool = False) -> Point:
@@ -78,7 +84,7 @@ def curves(pairs: Sequence[Pair], others: Sequence[tuple[str, Point]] = ()) -> l
     """The lines of the figure: the cascade, the same where the more credible draft stands, the random mix,
     the oracle, and single points (always small, always large, `others` such as the reader alone)."""
     shares = [step / STEPS for step in range(STEPS + 1)]
-    wishful = [replace(pair, wish=pair.large - pair.small) for pair in pairs]
+    wishful = [replace(pair, wish=(pair.large or 0.0) - (pair.small or 0.0)) for pair in pairs]
     small, large = always(pairs)
     mixed = [_mix(pairs, share) for share in shares]
     return [
@@ -94,8 +100,8 @@ def curves(pairs: Sequence[Pair], others: Sequence[tuple[str, Point]] = ()) -> l
 
 def always(pairs: Sequence[Pair]) -> tuple[Point, Point]:
     """Always the small tier, always the large one (which then need not ask the small one first)."""
-    small = point(pairs, [False] * len(pairs))
-    return small, Point(1.0, sum(pair.large for pair in pairs) / len(pairs), 1.0)
+    none, every = point(pairs, [False] * len(pairs)), point(pairs, [True] * len(pairs))
+    return none, Point(1.0, every.gain, 1.0)
 
 
 def apgr(pairs: Sequence[Pair], *, best: bool = False) -> float | None:

@@ -260,9 +260,27 @@ def _decide(parts: Parts, case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]
         case.place += 1
         return decision.reason
     case.done, case.decision, case.chosen = True, decision.reason, one
+    if spec.ensemble:
+        _most_credible(case, spec)
     if not case.bullets and spec.evidence:
         case.decision = "no evidence was found for the question"
     return case.decision
+
+
+def _most_credible(case: Case, spec: AnswerSpec) -> None:
+    """Of all drafts the most credible one stands, where every one was weighed by a calibration."""
+    weighed = [one for one in case.tries if one.verdict and one.verdict.calibrated]
+    if len(weighed) < 2:
+        return
+    best = max(reversed(weighed), key=lambda one: one.verdict.score if one.verdict else 0.0)
+    if best is case.now or best.verdict is None:
+        return
+    case.chosen = best
+    if best.verdict.score >= (spec.tau or 0.0):
+        case.decision = (
+            f"accepted: {best.tier.name} is the most credible of {len(weighed)} drafts, P(correct) "
+            f"{best.verdict.score:.2f}"
+        )
 
 
 def _failed(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -> str:

@@ -16,6 +16,8 @@ from engine.inference.prompt import REFUSAL, answer_messages, parse, prompt_ids,
 from engine.inference.trace import Answer
 from engine.progress import Report, silent
 
+READER_PRICE = 22.6  # millions of parameters of bantam-reader
+
 
 class Asked(NamedTuple):
     """A question and the texts of its bullets, in the order of their numbers."""
@@ -142,7 +144,7 @@ class ReaderTier:
 
     reader: Reads
     name: str = "reader"
-    price: float = 22.6
+    price: float = READER_PRICE
 
     def fits(self, asked: Asked, max_new_tokens: int) -> bool:
         """Always: what is beyond its window is not read, which `Reader.read` states."""

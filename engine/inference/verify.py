@@ -16,6 +16,7 @@ from engine.inference.trace import Answer, Bullet, Verdict
 from engine.retrieval.sentences import sentences
 from engine.retrieval.words import words
 
+VERSION = 2  # of the features: answers that were weighed by others are weighed again
 WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05}
 COVERED = 0.5
 LONG = 12  # words from which on an answer counts as long

@@ -10,4 +10,4 @@ from typing import TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 QUEUE = ("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run")
-VERBS = ("quickstart", "ask", "retrieval", *QUEUE, "publish", "bench", "setup")
+VERBS = ("quickstart", "ask", "retrieval", *QUEUE, "calibrate", "cascade", "publish", "bench", "setup")

@@ -18,7 +18,7 @@ from jobs.specs import ARMS, QuickstartSpec
 from tests.commands import ROOT, Command, environment, run
 
 COMMANDS = [
-    *("quickstart", "ask", "retrieval", "publish", "bench", "setup"),
+    *("quickstart", "ask", "retrieval", "calibrate", "cascade", "publish", "bench", "setup"),
     *("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run"),
 ]
 HEAVY = {
