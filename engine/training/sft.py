@@ -4,9 +4,10 @@ loss on the answers only.
 Resumes from its last checkpoint in `work`. Knows nothing of how rows were made.
 """
 
+import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import TrainingError
 from engine.inference.model import Loaded
-from engine.progress import Metric, Progress, Report, silent
+from engine.progress import Metric, Progress, Report, Stopped, silent
 from engine.training.examples import Row
 
 
@@ -37,12 +38,19 @@ class LoraSpec(BaseModel):
     seed: int = Field(0, ge=0, description="seed of shuffling, dropout and initial weights")
 
 
-def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, report: Report = silent) -> Path:
+def train(
+    loaded: Loaded,
+    rows: Sequence[Row],
+    spec: LoraSpec,
+    work: Path,
+    report: Report = silent,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Path:
     """Train an adapter on `loaded` (not merged, as loaded by model.load) and return the folder that
     holds it (PEFT layout).
 
     The model is changed: load it anew to use it. Raises TrainingError when no row fits or
-    the loss is not finite.
+    the loss is not finite, and Stopped, with a checkpoint saved, when after a step `stopping` says so.
     """
     from peft import LoraConfig
     from transformers import PrinterCallback
@@ -94,11 +102,13 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
         train_dataset=_dataset(ordered),
         processing_class=loaded.tokenizer,
         peft_config=adapter,
-        callbacks=[_callback(report)],
+        callbacks=[_callback(report, stopping)],
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(work)
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise Stopped
     if not math.isfinite(result.training_loss):
         raise TrainingError(
             f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate})."
@@ -111,8 +121,17 @@ def train(loaded: Loaded, rows: Sequence[Row], spec: LoraSpec, work: Path, repor
 
 def last_checkpoint(work: Path) -> Path | None:
     """The newest whole checkpoint in `work`; what a killed run has half written lacks its last file."""
-    whole = [file.parent for file in work.glob("checkpoint-*/trainer_state.json")]
+    whole = [file.parent for file in work.glob("checkpoint-*/trainer_state.json") if _is_json(file)]
     return max(whole, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _is_json(file: Path) -> bool:
+    """Whether the file is whole: a run may be killed while it writes it."""
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def order(rows: Sequence[Row], epochs: float, micro: int, seed: int) -> list[Row]:
@@ -143,7 +162,7 @@ def _dataset(rows: Sequence[Row]) -> Any:
     )
 
 
-def _callback(report: Report) -> Any:
+def _callback(report: Report, stopping: Callable[[], bool]) -> Any:
     from transformers import TrainerCallback
 
     class Reporting(TrainerCallback):
@@ -152,6 +171,8 @@ def _callback(report: Report) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             report(Progress("train", state.global_step, state.max_steps, "steps"))
+            if state.global_step < state.max_steps and stopping():
+                control.should_save = control.should_training_stop = True
 
         def on_log(
             self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any

@@ -136,7 +136,7 @@ def _train(
         seed=spec.seed,
         report=job.report,
     )
-    trained = sft.train(model, rows, told, work, job.report)
+    trained = sft.train(model, rows, told, work, job.report, job.cancelled)
     manifest = {
         "base": spec.small,
         "template": model.template,

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from engine.errors import TrainingError
 from engine.inference.model import Loaded, load
 from engine.inference.prompt import answer_messages, answer_text, completion_ids, prompt_ids
-from engine.progress import Metric, Progress
+from engine.progress import Metric, Progress, Stopped
 from engine.training.examples import Row
 from engine.training.sft import LoraSpec, order, precision, train, usual_rate
 from tests.corpus import QUESTIONS
@@ -187,6 +187,19 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_adapter(
     assert furthest(weights(trained[0]), weights(place)) < 1e-6
     finished = train(fresh(folder), rows, SPEC, tmp_path)
     assert furthest(weights(trained[0]), weights(finished)) < 1e-6
+
+
+def test_a_run_that_is_asked_to_stop_saves_first_and_goes_on_to_the_same_adapter(
+    folder: Path, rows: list[Row], trained: tuple[Path, list[Any]], tmp_path: Path
+) -> None:
+    said: list[Any] = []
+    with pytest.raises(Stopped):
+        train(fresh(folder), rows, SPEC, tmp_path, said.append, lambda: said[-1].done == 3)
+    assert (tmp_path / "checkpoint-3" / "trainer_state.json").is_file()
+    again: list[Any] = []
+    adapter = train(fresh(folder), rows, SPEC, tmp_path, again.append)
+    assert next(one.done for one in again if isinstance(one, Progress)) == 3
+    assert furthest(weights(adapter), weights(trained[0])) < 1e-6
 
 
 def test_a_checkpoint_that_was_not_finished_is_passed_over(
