@@ -1,36 +1,48 @@
 """A dataset as an artefact: what was read, kept in plain JSONL, so that every later step reads the same.
 
-documents.jsonl, questions.jsonl (with their split), rejected.jsonl, manifest.json. Knows no source format.
+documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl and pairs.jsonl where there are
+any, manifest.json. Knows no source format.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.artifact import read_manifest, writing
-from engine.data.records import Corpus, Document, Question, Rejected, fingerprint
+from engine.data.records import Chat, Corpus, Document, Pair, Question, Rejected, fingerprint
 from engine.errors import ArtifactError
 
-Record = TypeVar("Record", Document, Question, Rejected)
+Record = TypeVar("Record", Document, Question, Rejected, Chat, Pair)
 DOCUMENTS, QUESTIONS, REJECTED = "documents.jsonl", "questions.jsonl", "rejected.jsonl"
+CHATS, PAIRS = "chats.jsonl", "pairs.jsonl"
 
 
-def save(place: Path, corpus: Corpus, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write the dataset `place` and return its manifest: `facts` with counts and fingerprints."""
+def save(
+    place: Path, corpus: Corpus, facts: dict[str, Any], also: Callable[[Path], None] | None = None
+) -> dict[str, Any]:
+    """Write the dataset `place` and return its manifest: `facts` with counts and fingerprints. `also` may write
+    more files beside."""
     manifest = {"kind": "dataset", **facts} | {
         "fingerprint": fingerprint(corpus.documents),
         "questions_fingerprint": fingerprint(corpus.questions),
         "documents": len(corpus.documents),
         "questions": len(corpus.questions),
         "rejected": len(corpus.rejected),
+        "chats": len(corpus.chats),
+        "pairs": len(corpus.pairs),
         "characters": sum(len(document.text) for document in corpus.documents),
     }
     with writing(place, manifest) as folder:
         write_records(folder / DOCUMENTS, corpus.documents)
         write_records(folder / QUESTIONS, corpus.questions)
         write_records(folder / REJECTED, corpus.rejected)
+        for name, records in ((CHATS, corpus.chats), (PAIRS, corpus.pairs)):
+            if records:
+                write_records(folder / name, records)
+        if also:
+            also(folder)
     return manifest
 
 
@@ -42,6 +54,8 @@ def load(place: Path) -> Corpus:
         read_records(place / DOCUMENTS, Document),
         read_records(place / QUESTIONS, Question),
         read_records(place / REJECTED, Rejected),
+        read_records(place / CHATS, Chat) if (place / CHATS).is_file() else (),
+        read_records(place / PAIRS, Pair) if (place / PAIRS).is_file() else (),
     )
     if fingerprint(corpus.documents) != manifest.get("fingerprint"):
         raise ArtifactError(
@@ -50,7 +64,7 @@ def load(place: Path) -> Corpus:
     return corpus
 
 
-def write_records(file: Path, records: Iterable[Document | Question | Rejected]) -> None:
+def write_records(file: Path, records: Iterable[Document | Question | Rejected | Chat | Pair]) -> None:
     """One JSON object a line."""
     with file.open("w", encoding="utf-8") as out:
         for record in records:

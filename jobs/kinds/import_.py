@@ -1,17 +1,21 @@
 """Import: read documents and questions, say what could not be read, divide the questions into dev and
 test, keep all of it as one dataset."""
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import Field
 
 from engine.artifact import whole
 from engine.data import dataset
+from engine.data.columns import parsed
+from engine.data.fetch import fetched
 from engine.data.load import SAMPLES, load, load_questions, samples
 from engine.data.records import Corpus, Question, fingerprint
 from engine.data.split import split_questions
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
+from engine.progress import Report, silent
 from jobs.kinds.fields import Frozen, Seed
 from jobs.running import Job
 from jobs.workspace import artifact, checked_name, key, under_home
@@ -22,6 +26,7 @@ ABOUT = "read documents and questions into a dataset"
 MAKES = "dataset"
 DEVICE = False
 SHOWN_REJECTS = 5
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 class Spec(Frozen):
@@ -30,12 +35,17 @@ class Spec(Frozen):
     documents: str = Field(
         "space",
         min_length=1,
-        description="a file or folder of .md .txt .jsonl .csv or SQuAD .json, or a sample: space, handbook",
+        description="a file or folder of .md .txt .html .pdf .docx .csv .jsonl, SQuAD .json or .zip, or a "
+        "sample: space, handbook; a web address where `url` is on",
     )
     questions: str = Field(
         "", description="a file or folder of questions; else those that come with the documents"
     )
     name: str = Field("", description="the dataset's name; it is made of the documents' name if left out")
+    columns: str = Field(
+        "", description="which column is what, such as question=Frage,answers=Antwort; empty: by their names"
+    )
+    url: bool = Field(False, description="let `documents` be a web address (https://...), public ones only")
     seed: Seed = 0
 
 
@@ -43,13 +53,13 @@ def run(job: Job) -> str:
     """Read, divide and keep; the dataset is read back before it counts as made."""
     spec: Spec = job.spec
     name = checked_name(spec.name or name_of(spec.documents))
-    corpus = read(spec)
-    corpus = Corpus(corpus.documents, split_questions(corpus.questions, spec.seed), corpus.rejected)
+    corpus = read(spec, job.report)
+    corpus = replace(corpus, questions=split_questions(corpus.questions, spec.seed))
     if corpus.questions:
         _check_testable(corpus.questions, spec.questions or spec.documents)
-    place = artifact(
-        MAKES, key("dataset", name, fingerprint(corpus.documents), fingerprint(corpus.questions))
-    )
+    more = [fingerprint(records) for records in (corpus.chats, corpus.pairs) if records]
+    made_of = [name, fingerprint(corpus.documents), fingerprint(corpus.questions), *more]
+    place = artifact(MAKES, key("dataset", *made_of))
     if not whole(place):
         facts = {"name": name, "source": spec.documents, "spec": spec.model_dump(), "job": job.id}
         dataset.save(place, corpus, facts)
@@ -75,14 +85,31 @@ def run(job: Job) -> str:
     return under_home(place)
 
 
-def read(spec: Spec) -> Corpus:
-    """Documents and questions as they come. Raises DataError when there are no documents."""
-    corpus = samples(spec.documents) if spec.documents in SAMPLES else load(Path(spec.documents))
+def read(spec: Spec, report: Report = silent) -> Corpus:
+    """Documents and questions as they come. Raises DataError when there are no documents, chats or pairs."""
+    columns = parsed(spec.columns)
+    if spec.documents in SAMPLES:
+        corpus = samples(spec.documents)
+    elif _ADDRESS.match(spec.documents):
+        if not spec.url:
+            raise ConfigError(
+                f"{spec.documents} is a web address, and reading from the web is off: switch `url` on, or "
+                "download it and name the file."
+            )
+        with fetched(spec.documents) as file:
+            corpus = load(file, columns=columns, report=report)
+    else:
+        corpus = load(Path(spec.documents), columns=columns, report=report)
     if spec.questions:
-        asked = load_questions(Path(spec.questions))
+        asked = load_questions(Path(spec.questions), columns=columns, report=report)
         rejected = corpus.rejected + asked.rejected
-        corpus = Corpus(corpus.documents or asked.documents, asked.questions, rejected)
-    if not corpus.documents:
+        corpus = replace(
+            corpus,
+            documents=corpus.documents or asked.documents,
+            questions=asked.questions,
+            rejected=rejected,
+        )
+    if not (corpus.documents or corpus.chats or corpus.pairs):
         raise DataError(
             f"{spec.documents} holds questions but no documents: name the documents' folder with --documents."
         )

@@ -1,0 +1,45 @@
+"""One job of a kind run here and now, for commands: with a row of its own, no queue and no worker.
+
+The same `run(job)` that the worker calls, so that a command and a queued job make the same artefact.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jobs.console import Console
+from jobs.kinds import KINDS, checked_spec
+from jobs.processes import created
+from jobs.running import Job, sentence
+from jobs.workspace import home
+from storage import jobs as rows
+from storage.db import connect
+
+
+class Made(NamedTuple):
+    """The artefact's folder (None if the kind makes none) and the job that made it."""
+
+    place: Path | None
+    job: Job
+
+
+def run(kind: str, fields: dict[str, Any], name: str) -> Made:
+    """Run a job of `kind` with these fields of its spec. Raises LabError for what a person can mend."""
+    spec = checked_spec(kind, fields)
+    db = connect(home())
+    id, pid = f"{kind}-{name}", os.getpid()
+    rows.start(db, id, kind, name, spec.model_dump(), pid=pid, pid_created=created(pid))
+    console = Console(1)
+    console.begin(kind)
+    job = Job(id, kind, name, spec, db, listen=console)
+    try:
+        made = KINDS[kind].run(job)
+    except KeyboardInterrupt:
+        rows.interrupt(db, id, "stopped")
+        raise
+    except BaseException as error:
+        rows.fail(db, id, sentence(error))
+        raise
+    rows.finish(db, id, artifact=made)
+    console.end(job.said)
+    return Made(home() / made if made else None, job)

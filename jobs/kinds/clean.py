@@ -1,0 +1,77 @@
+"""Clean: a new dataset of the documents of another one, without what its filters leave out, and a report.
+
+The dataset it is made of stays: to undo a filter, clean that one again with the filter off.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from engine.artifact import read_manifest, whole, write_json
+from engine.data import dataset
+from engine.data.clean import Cleaned, CleanSpec, clean
+from engine.data.records import fingerprint
+from jobs.kinds.fields import Dataset
+from jobs.references import find
+from jobs.running import Job
+from jobs.workspace import artifact, checked_name, key, under_home
+from storage import artifacts
+
+TITLE = "Clean"
+ABOUT = "leave out duplicates, boilerplate and poor text"
+MAKES = "dataset"
+DEVICE = False
+VERSION = 1
+REPORT, REMOVED = "clean.json", "removed.jsonl"
+
+
+class Spec(CleanSpec):
+    """What to clean and how."""
+
+    dataset: Dataset
+    name: str = Field("", description="the clean dataset's name; NAME-clean if left out")
+
+
+def run(job: Job) -> str:
+    """Clean into a new dataset that knows which one it was made of; read it back."""
+    spec: Spec = job.spec
+    source = find(job.db, "dataset", spec.dataset)
+    manifest = read_manifest(source)
+    name = checked_name(spec.name or f"{manifest.get('name', spec.dataset)}-clean"[:64])
+    settings = {field: getattr(spec, field) for field in CleanSpec.model_fields}
+    place = artifact(MAKES, key("clean", VERSION, name, source.name, settings))
+    if not whole(place):
+        made = clean(dataset.load(source), CleanSpec(**settings), job.report)
+        facts = {"name": name, "source": manifest.get("source", ""), "cleaned": source.name}
+        facts |= {"clean": settings, "job": job.id}
+        dataset.save(place, made.corpus, facts, lambda folder: _beside(folder, made))
+    corpus = dataset.load(place)
+    artifacts.record_dataset(
+        job.db,
+        id=place.name,
+        name=name,
+        fingerprint=fingerprint(corpus.documents),
+        documents=len(corpus.documents),
+        questions=len(corpus.questions),
+        path=under_home(place),
+    )
+    told = read_report(place)
+    steps = ", ".join(f"{step['removed']} {step['filter']}" for step in told["steps"] if step["removed"])
+    job.say(f"{told['documents']['kept']} documents kept, {steps or 'none left out'}")
+    return under_home(place)
+
+
+def read_report(place: Path) -> dict[str, Any]:
+    """What a cleaning did: documents, steps, histograms before and after."""
+    found: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
+    return found
+
+
+def _beside(folder: Path, made: Cleaned) -> None:
+    write_json(folder / REPORT, made.report())
+    with (folder / REMOVED).open("w", encoding="utf-8") as out:
+        for one in made.removed:
+            row = {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,42 @@
+"""`python -m jobs clean --name NAME`: leave out duplicates, boilerplate and poor text."""
+
+import argparse
+
+from jobs.options import add_json, print_json
+from jobs.verbs import Commands
+
+SETTINGS = ("normalise", "boilerplate", "exact", "near", "shortest", "longest", "language", "quality", "pii")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    about = "leave out duplicates, boilerplate and poor text, into a new dataset"
+    parser = commands.add_parser("clean", help=about, description=f"{about}; the one it is made of stays")
+    parser.add_argument("--name", required=True, help="the dataset to clean: its name or id")
+    parser.add_argument("--as", dest="made", default="", help="the clean dataset's name (default: NAME-clean)")
+    for setting in SETTINGS:
+        about = f"the filter {setting}; `submit clean --settings` says what it takes"
+        parser.add_argument(f"--{setting}", default=None, help=about)
+    add_json(parser)
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from jobs.foreground import run
+    from jobs.kinds.clean import read_report
+    from jobs.workspace import checked_name
+
+    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
+    fields |= {"dataset": checked_name(options.name), "name": options.made}
+    place, job = run("clean", fields, options.made or f"{options.name}-clean"[:64])
+    assert place
+    told = read_report(place)
+    if options.json:
+        print_json({"name": job.name, "dataset": place.name, **told})
+        return
+    print(f"{told['documents']['kept']} documents kept, {told['documents']['removed']} left out")
+    for step in told["steps"]:
+        print(f"{step['filter']:<12} changed {step['changed']:>6}  left out {step['removed']:>6}")
+        for example in step["examples"][:2]:
+            print(f"             {example['id']}: {example['after']}")
+    print(f"Everything: {place / 'clean.json'}, what was left out: {place / 'removed.jsonl'}")
