@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs", description=about)
     commands = parser.add_subparsers(required=True, title="commands")
     for name in VERBS:
-        import_module(f"jobs.verbs.{name}").add(commands)
+        module = f"jobs.verbs.{name}" + ("_" if name == "import" else "")  # a word of Python's own
+        import_module(module).add(commands)
     return parser
 
 

@@ -28,6 +28,9 @@ def run(kind: str, fields: dict[str, Any], name: str) -> Made:
     spec = checked_spec(kind, fields)
     db = connect(home())
     id, pid = f"{kind}-{name}", os.getpid()
+    old = rows.get(db, id)
+    if old and old["state"] == rows.RUNNING and created(old["pid"] or 0) != old["pid_created"]:
+        rows.interrupt(db, id, "its process was gone")
     rows.start(db, id, kind, name, spec.model_dump(), pid=pid, pid_created=created(pid))
     console = Console(1)
     console.begin(kind)

@@ -1,7 +1,7 @@
 """A dataset as an artefact: what was read, kept in plain JSONL, so that every later step reads the same.
 
-documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl and pairs.jsonl where there are
-any, manifest.json. Knows no source format.
+documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl and pairs.jsonl where there
+are any, manifest.json. Knows no source format.
 """
 
 import json
@@ -22,8 +22,8 @@ CHATS, PAIRS = "chats.jsonl", "pairs.jsonl"
 def save(
     place: Path, corpus: Corpus, facts: dict[str, Any], also: Callable[[Path], None] | None = None
 ) -> dict[str, Any]:
-    """Write the dataset `place` and return its manifest: `facts` with counts and fingerprints. `also` may write
-    more files beside."""
+    """Write the dataset `place` and return its manifest: `facts` with counts and fingerprints. `also` may
+    write more files beside."""
     manifest = {"kind": "dataset", **facts} | {
         "fingerprint": fingerprint(corpus.documents),
         "questions_fingerprint": fingerprint(corpus.questions),

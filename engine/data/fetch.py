@@ -1,8 +1,8 @@
 """One web page or file, fetched from a public address into a temporary file.
 
-Against requests that a person's machine should not make (to itself, its network, a cloud's metadata): the host is
-resolved once, every address it has must be public, and the connection goes to the very address that was checked.
-A redirect is checked in the same way. Knows no format but the ending a content type stands for.
+Against requests that a person's machine should not make (to itself, its network, a cloud's metadata): the
+host is resolved once, every address it has must be public, and the connection goes to the very address that
+was checked. A redirect is checked in the same way. Knows no format but the ending a content type stands for.
 """
 
 import ipaddress
@@ -36,14 +36,18 @@ ENDINGS = {
     "application/zip": ".zip",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
 }
+_VAGUE = ("", "text/plain", "application/octet-stream", "binary/octet-stream")
 _MAPPED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 Resolve = Callable[[str, int], list[str]]
 
 
 @contextmanager
-def fetched(url: str, resolve: Resolve | None = None, allowed: Callable[[str], bool] | None = None) -> Iterator[Path]:
-    """A file with what is at `url`, its ending right for its content, gone when the block ends. Raises ConfigError
-    for an address that is not public, DataError for one that can't be read. `resolve` and `allowed` are for tests."""
+def fetched(
+    url: str, resolve: Resolve | None = None, allowed: Callable[[str], bool] | None = None
+) -> Iterator[Path]:
+    """A file with what is at `url`, its ending right for its content, gone when the block ends. Raises
+    ConfigError for an address that is not public, DataError for one that can't be read. `resolve` and
+    `allowed` are for tests."""
     with tempfile.TemporaryDirectory(prefix="bantam-") as scratch:
         until = time.monotonic() + SECONDS
         for _ in range(REDIRECTS + 1):
@@ -53,7 +57,9 @@ def fetched(url: str, resolve: Resolve | None = None, allowed: Callable[[str], b
                 yield found
                 return
             url = urljoin(url, found)
-        raise DataError(f"{url} sends from one address to the next more than {REDIRECTS} times: give the last one.")
+        raise DataError(
+            f"{url} sends from one address to the next more than {REDIRECTS} times: give the last one."
+        )
 
 
 def checked(url: str, resolve: Resolve, allowed: Callable[[str], bool]) -> str:
@@ -72,8 +78,8 @@ def checked(url: str, resolve: Resolve, allowed: Callable[[str], bool]) -> str:
     inner = [address for address in found if not allowed(address)]
     if inner or not found:
         raise ConfigError(
-            f"{host} leads to {inner[0] if inner else 'no address'}, which is not public: only public addresses are "
-            "fetched. Download it yourself and import the file."
+            f"{host} leads to {inner[0] if inner else 'no address'}, which is not public: only public "
+            "addresses are fetched. Download it yourself and import the file."
         )
     return found[0]
 
@@ -85,8 +91,8 @@ def addresses(host: str, port: int) -> list[str]:
 
 
 def public(address: str) -> bool:
-    """Whether an address is one of the open internet: not this machine, a private network, a cloud's metadata, or
-    an IPv6 form of one of these."""
+    """Whether an address is one of the open internet: not this machine, a private network, a cloud's
+    metadata, or an IPv6 form of one of these."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -122,11 +128,15 @@ def _get(url: str, address: str, scratch: Path, until: float) -> Path | str:
             if response.is_redirect:
                 return str(response.headers.get("location", ""))
             if response.status_code != 200:
-                raise DataError(f"{url} answers {response.status_code}: open it in a browser and check the address.")
+                raise DataError(
+                    f"{url} answers {response.status_code}: open it in a browser and check the address."
+                )
             return _kept(url, response, scratch, until)
     except httpx.HTTPError as error:
         said = " ".join(str(error).split())[:120] or type(error).__name__
-        raise DataError(f"{url} cannot be fetched ({said}): try again, or download it and import the file.") from None
+        raise DataError(
+            f"{url} cannot be fetched ({said}): try again, or download it and import the file."
+        ) from None
 
 
 def _kept(url: str, response: "httpx.Response", scratch: Path, until: float) -> Path:
@@ -134,11 +144,15 @@ def _kept(url: str, response: "httpx.Response", scratch: Path, until: float) -> 
     path = urlsplit(url).path
     ending = ENDINGS.get(kind, "")
     own = Path(path).suffix.lower()
-    if ending in ("", ".txt") and own in {*ENDINGS.values(), ".jsonl", ".tsv"}:
+    if kind in _VAGUE and own in {*ENDINGS.values(), ".jsonl", ".tsv"}:
         ending = own
     if not ending:
-        raise DataError(f"{url} is {kind or 'of an unknown kind'}, which is not read: give a page, PDF, text or table.")
-    name = "".join(letter if letter.isalnum() else "-" for letter in Path(path).stem)[:60].strip("-") or "page"
+        raise DataError(
+            f"{url} is {kind or 'of an unknown kind'}, which is not read: give a page, PDF, text or table."
+        )
+    name = (
+        "".join(letter if letter.isalnum() else "-" for letter in Path(path).stem)[:60].strip("-") or "page"
+    )
     place = scratch / f"{name}{ending}"
     with place.open("wb") as file:
         for block in response.iter_bytes():
@@ -146,5 +160,7 @@ def _kept(url: str, response: "httpx.Response", scratch: Path, until: float) -> 
             if file.tell() > MOST_BYTES:
                 raise DataError(f"{url} is larger than {MOST_BYTES / 1e6:.0f} MB: download it and split it.")
             if time.monotonic() > until:
-                raise DataError(f"{url} takes longer than {SECONDS:.0f} seconds: download it and import the file.")
+                raise DataError(
+                    f"{url} takes longer than {SECONDS:.0f} seconds: download it and import the file."
+                )
     return place

@@ -73,5 +73,10 @@ def _beside(folder: Path, made: Cleaned) -> None:
     write_json(folder / REPORT, made.report())
     with (folder / REMOVED).open("w", encoding="utf-8") as out:
         for one in made.removed:
-            row = {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}
+            row = {
+                "filter": one.filter,
+                "reason": one.reason,
+                "id": one.document.id,
+                "text": one.document.text,
+            }
             out.write(json.dumps(row, ensure_ascii=False) + "\n")

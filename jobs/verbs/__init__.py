@@ -10,4 +10,5 @@ from typing import TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 QUEUE = ("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run")
-VERBS = ("quickstart", "ask", "retrieval", *QUEUE, "calibrate", "cascade", "publish", "bench", "setup")
+DATA = ("import", "clean")
+VERBS = ("quickstart", "ask", "retrieval", *DATA, *QUEUE, "calibrate", "cascade", "publish", "bench", "setup")

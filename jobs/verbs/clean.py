@@ -13,7 +13,9 @@ def add(commands: Commands) -> None:
     about = "leave out duplicates, boilerplate and poor text, into a new dataset"
     parser = commands.add_parser("clean", help=about, description=f"{about}; the one it is made of stays")
     parser.add_argument("--name", required=True, help="the dataset to clean: its name or id")
-    parser.add_argument("--as", dest="made", default="", help="the clean dataset's name (default: NAME-clean)")
+    parser.add_argument(
+        "--as", dest="made", default="", help="the clean dataset's name (default: NAME-clean)"
+    )
     for setting in SETTINGS:
         about = f"the filter {setting}; `submit clean --settings` says what it takes"
         parser.add_argument(f"--{setting}", default=None, help=about)

@@ -10,7 +10,7 @@ def add(commands: Commands) -> None:
     """Add the command."""
     about = "read documents and questions into a dataset"
     parser = commands.add_parser("import", help=about, description=about)
-    what = "a file or folder (.md .txt .html .pdf .docx .csv .jsonl .json .zip), a sample, or with --url an address"
+    what = "a file or folder (.md .txt .html .pdf .docx .csv .jsonl .json .zip), or a sample"
     parser.add_argument("path", help=what)
     parser.add_argument("--name", default="", help="the dataset's name (default: made of the path)")
     parser.add_argument("--questions", default="", help="a file or folder of questions about the documents")

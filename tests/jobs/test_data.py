@@ -1,0 +1,98 @@
+"""The commands of the data layer: what is read, cleaned and refused, as a person sees it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from storage.artifacts import find_dataset
+from storage.db import connect
+from tests.commands import Command, Material
+from tests.engine.test_documents import pdf, zipped
+
+
+def test_import_prints_what_was_read_and_every_reason(
+    here: Command, material: Material, tmp_path: Path
+) -> None:
+    ran = here("import", str(material.documents), "--name", "tiny", "--json", home=tmp_path)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["documents"], told["questions"], told["name"]) == (3, 0, "tiny")
+    (rejected,) = told["rejected"]
+    assert set(rejected) == {"file", "row", "reason"}
+    assert (rejected["file"], rejected["row"]) == ("river.jsonl", 2) and "broken JSON" in rejected["reason"]
+    row = find_dataset(connect(tmp_path), name="tiny")
+    assert row and row["id"] == told["dataset"] and row["documents"] == 3 and len(row["rejected"]) == 1
+
+
+def test_a_pdf_in_a_zip_with_questions_of_other_columns(here: Command, tmp_path: Path) -> None:
+    home, sheet = tmp_path / "home", tmp_path / "fragen.csv"
+    (tmp_path / "d.zip").write_bytes(
+        zipped(("a.pdf", pdf("Io is a moon.", "It is yellow.")), ("b.exe", b"MZ"))
+    )
+    sheet.write_text("Frage;Antwort\n" + "".join(f"Was ist {n}?;ein Mond\n" for n in range(6)))
+    ran = here(
+        *("import", str(tmp_path / "d.zip"), "--questions", str(sheet), "--name", "io", "--json"),
+        *("--columns", "question=Frage,answers=Antwort"),
+        home=home,
+    )
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["documents"], told["questions"]) == (1, 6)
+    assert [(one["file"], one["row"]) for one in told["rejected"]] == [("d.zip/b.exe", 0)]
+    kept = home / "artifacts" / "dataset" / told["dataset"] / "documents.jsonl"
+    assert json.loads(kept.read_text())["marks"] == [[0, 1, ""], [15, 2, ""]]
+
+
+def test_chats_and_pairs_are_a_dataset_too(here: Command, tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "completion": "b"}, {"prompt": "a", "chosen": "b", "rejected": "c"}]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ran = here("import", str(tmp_path / "x.jsonl"), "--json", home=tmp_path / "home")
+    told = json.loads(ran.out)
+    assert (told["chats"], told["pairs"], told["documents"], told["rejected"]) == (1, 1, 0, [])
+
+
+def test_clean_makes_a_new_dataset_and_leaves_the_old_one(
+    here: Command, material: Material, tmp_path: Path
+) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    text = (material.documents / "harbour.md").read_text()
+    (folder / "a.md").write_text(text + "\nWrite to port@velden.example for more.\n")
+    (folder / "b.md").write_text(text + "\nWrite to port@velden.example for more!\n")
+    home = tmp_path / "home"
+    here("import", str(folder), "--name", "twice", home=home)
+    ran = here("clean", "--name", "twice", "--pii", "email", "--json", home=home)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["documents"] == {"kept": 1, "removed": 1}
+    assert {step["filter"]: step["counts"] for step in told["steps"]}["pii"] == {"email": 1}
+    place = home / "artifacts" / "dataset" / told["dataset"]
+    gone = json.loads((place / "removed.jsonl").read_text())
+    assert gone["filter"] == "near" and "shares" in gone["reason"] and gone["id"] == "b"
+    assert "[EMAIL]" in (place / "documents.jsonl").read_text()
+    old = find_dataset(connect(home), name="twice")
+    assert old and old["documents"] == 2
+    undone = json.loads(here("clean", "--name", "twice", "--near", "0", "--json", home=home).out)
+    assert undone["documents"] == {"kept": 2, "removed": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "https://example.org/page"), "reading from the web is off"),
+        (("import", "http://127.0.0.1:9/", "--url"), "not public"),
+        (("import", "space", "--columns", "frage=x"), "no field 'frage'"),
+        (("import", "nowhere-at-all"), "does not exist"),
+        (("import", "space", "--name", "../up"), "cannot be used"),
+        (("clean", "--name", "not-there"), "There is no dataset 'not-there'"),
+        (("clean", "--name", "../up"), "cannot be used"),
+        (("clean", "--name", "x", "--near", "7"), "near '7' cannot be used"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    arguments: tuple[str, ...], said: str, here: Command, tmp_path: Path
+) -> None:
+    ran = here(*arguments, home=tmp_path)
+    assert ran.code == 1 and said in ran.err and "Traceback" not in ran.err
+    assert len(ran.err.strip().split("\nbantam: ")[-1].split("\n")) == 1
