@@ -19,6 +19,7 @@ from engine.errors import ConfigError
 
 Spec = TypeVar("Spec", bound=BaseModel)
 LARGEST = 2**53 - 1  # beyond it a browser's numbers are not exact
+OPEN = ("documents", "model")  # paths and hub ids are typed in
 AUTOMATIC = "automatic"
 WORDS = {"r": "rank r", "k": "chunks k", "tau": "tau", "beta": "beta", "alpha": "alpha"}
 
@@ -36,6 +37,7 @@ class Knob(NamedTuple):
     high: float | None
     options: tuple[str, ...]
     optional: bool
+    open: bool  # other values than the options may be typed
 
 
 def knobs(spec: type[BaseModel], choices: Mapping[str, Sequence[str]] | None = None) -> list[Knob]:
@@ -84,6 +86,7 @@ def widget(knob: Knob, key: str, value: Any, labels: Mapping[str, str] | None = 
             knob.label,
             options,
             index=index,
+            accept_new_options=knob.open,
             format_func=lambda name: (labels or {}).get(name, name or AUTOMATIC),
             **common,
         )
@@ -139,7 +142,16 @@ def _knob(name: str, field: FieldInfo, given: Sequence[str] | None) -> Knob:
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     text = (field.description or "").strip()
     return Knob(
-        name, _label(name, field), text, kind, default, low, high, options, _optional(field.annotation)
+        name,
+        _label(name, field),
+        text,
+        kind,
+        default,
+        low,
+        high,
+        options,
+        optional=_optional(field.annotation),
+        open=extra(field, "choose") in OPEN,
     )
 
 
@@ -203,7 +215,7 @@ def _label(name: str, field: FieldInfo) -> str:
     label = field.title or WORDS.get(name) or name.replace("_", " ")
     unit = extra(field, "unit")
     label = label[0].upper() + label[1:]
-    return f"{label} ({unit})" if unit else label
+    return f"{label} ({unit})" if unit and unit not in label.lower() else label
 
 
 def _sentence(spec: type[BaseModel], error: ValidationError) -> str:

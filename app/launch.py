@@ -10,6 +10,7 @@ from app import corpora, forms
 from app.frame import said
 from app.text import when
 from engine.catalog import names
+from engine.data.load import SAMPLES
 from jobs import queue
 from jobs.kinds import KINDS
 from jobs.specs import ARMS
@@ -82,6 +83,9 @@ def _existing(db: Database, what: str) -> dict[str, str] | None:
         return {row["id"]: f"{row['name']}, {when(row['created_at'])}" for row in made}
     if what == "questions":
         return {place: f"written questions {place}" for place in corpora.written()}
+    if what == "documents":
+        files = {str(place): f"uploaded: {name}" for name, place in corpora.uploaded().items()}
+        return {name: f"{name} (sample)" for name in SAMPLES} | files
     if what == "arms":
         return dict(ARMS)
     if what == "model":

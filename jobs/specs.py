@@ -26,6 +26,7 @@ class QuickstartSpec(BaseModel):
     documents: str = Field(
         "space",
         description="a file or folder of .md .txt .jsonl .csv or SQuAD .json, or a sample: space, handbook",
+        json_schema_extra={"choose": "documents"},
     )
     questions: str = Field(
         "",
@@ -34,13 +35,24 @@ class QuickstartSpec(BaseModel):
     )
     name: str = Field("", description="the experiment's name; it is made of the documents' name if left out")
     small: str = Field(
-        SMALL, description="the small model: a catalog name, a hub id (owner/name) or a folder"
+        SMALL,
+        description="the small model: a catalog name, a hub id (owner/name) or a folder",
+        json_schema_extra={"choose": "model"},
     )
-    large: str = Field(LARGE, description="the large model, which answers in the arm `large`")
-    writer: str = Field(LARGE, description="the model that writes the training questions")
+    large: str = Field(
+        LARGE,
+        description="the large model, which answers in the arm `large`",
+        json_schema_extra={"choose": "model"},
+    )
+    writer: str = Field(
+        LARGE,
+        description="the model that writes the training questions",
+        json_schema_extra={"choose": "model"},
+    )
     arms: str = Field(
         ",".join(FOUR),
         description=f"rows of the table, of {', '.join(ARMS)}; `...` stands for the usual four",
+        json_schema_extra={"choose": "arms"},
     )
     target: int = Field(400, ge=20, le=100_000, description="training questions to keep before rewording")
     write_seconds: int = Field(90, ge=5, le=36_000, description="longest time to write questions, in seconds")

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from app import corpora, launch, tables
 from app.corpora import Seen
 from app.frame import nothing, said, workspace
-from app.text import plain, when
+from app.text import when
 from engine.data.load import SAMPLES
 from storage import artifacts
 
@@ -117,7 +117,6 @@ def upload() -> None:
                 st.text("Too large to look into here: the import job reads it.")
             else:
                 shown(seen, "data_preview")
-        st.caption(f"To import it, give {plain(str(there[picked]))} as the documents below.")
 
 
 st.title("Data")

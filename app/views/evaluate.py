@@ -58,8 +58,11 @@ def answers(db: Database, job: str) -> None:
         st.text("The answers of this experiment are not in this workspace's database.")
         return
     with st.container(horizontal=True):
-        arm = st.selectbox("Arm", list(counts), key="evaluate_arm", persist_state="session", width=260)
-        arm = arm if arm in counts else next(iter(counts))
+        arms = list(counts)
+        arm = st.selectbox(
+            "Arm", arms, index=len(arms) - 1, key="evaluate_arm", persist_state="session", width=260
+        )
+        arm = arm if arm in counts else arms[-1]
         which = st.selectbox(
             "Show",
             listing.filters(),

@@ -18,7 +18,7 @@ from storage import jobs, metrics
 
 A_PAGE = 25
 ALL = "all"
-TAIL = 200
+TAIL = 40  # lines; all of them would need a box to scroll, which the keyboard does not reach
 
 
 def one(id: str) -> bool:
@@ -38,16 +38,16 @@ def one(id: str) -> bool:
                 )
         st.markdown("**Log**")
         tail = queue.log_tail(row, TAIL)
-        st.code(tail or "Nothing yet.", language=None, height=220 if tail else "content")
+        st.code(tail or "Nothing yet.", language=None, wrap_lines=True)
     return row is not None and row["state"] in jobcard.UNFINISHED
 
 
 def again(row: dict[str, Any]) -> None:
     """The command and the TOML that repeat a job, to copy."""
     st.header("Run it again")
-    st.code(recipe.command(row), language="shell", wrap_lines=True)
+    st.code(recipe.command(row), language=None, wrap_lines=True)
     with st.expander("The same as TOML, for `submit --spec FILE.toml`"):
-        st.code(recipe.toml(row), language="toml")
+        st.code(recipe.toml(row), language=None, wrap_lines=True)
 
 
 def tweak(db: Database, row: dict[str, Any]) -> None:

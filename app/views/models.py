@@ -50,8 +50,9 @@ def manifest(thing: Thing) -> None:
     place = home() / "artifacts" / thing.kind / thing.id
     held = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
     st.caption(f"{plain(place.relative_to(home()))}, {size(held)} on disk.")
-    text = json.dumps(thing.manifest, indent=1, ensure_ascii=False)
-    st.code(text, language="json", height=240, wrap_lines=True)
+    with st.expander("As it lies on the disk"):
+        # no colours: those of a code block are too faint to read
+        st.code(json.dumps(thing.manifest, indent=1, ensure_ascii=False), language=None, wrap_lines=True)
 
 
 def deletion(db: Database, thing: Thing, known: list[Thing]) -> None:
@@ -85,7 +86,8 @@ with workspace() as db:
             rows = [one for one in newest.values() if one.kind == kind]
             if rows:
                 st.header(heading)
-                st.dataframe(tables.made(kind, rows), hide_index=True, key=f"models_{kind}", alt=heading)
+                frame = tables.made(kind, rows)
+                st.dataframe(frame, hide_index=True, placeholder="-", key=f"models_{kind}", alt=heading)
         picked = st.selectbox(
             "Look at",
             list(newest),

@@ -39,7 +39,7 @@ def empty(busy: bool) -> None:
         "buys in one table. The sample corpora, space and handbook, are here already: look at them on the "
         "page Data, or run the first experiment on them now. In a terminal the same is:",
     )
-    st.code("make quickstart", language="shell")
+    st.code("make quickstart", language=None)
     if busy:
         st.text("One is on its way; its table appears here when it is done.")
 

@@ -94,7 +94,7 @@ def live(ids: Sequence[str]) -> bool:
         running = [row for row in rows if row["state"] == jobs.RUNNING]
         for row in running:
             st.markdown(f"**Log of {plain(row['name'])}**")
-            st.code(queue.log_tail(row, 12) or "Nothing yet.", language=None)
+            st.code(queue.log_tail(row, 12) or "Nothing yet.", language=None, wrap_lines=True)
     return any(row["state"] in jobcard.UNFINISHED for row in rows)
 
 

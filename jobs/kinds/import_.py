@@ -16,7 +16,7 @@ from engine.data.records import Corpus, Question, fingerprint
 from engine.data.split import split_questions
 from engine.errors import ConfigError, DataError
 from engine.progress import Report, silent
-from jobs.kinds.fields import Frozen, Seed
+from jobs.kinds.fields import Frozen, Seed, choose
 from jobs.running import Job
 from jobs.workspace import artifact, checked_name, key, under_home
 from storage import artifacts
@@ -37,6 +37,7 @@ class Spec(Frozen):
         min_length=1,
         description="a file or folder of .md .txt .html .pdf .docx .csv .jsonl, SQuAD .json or .zip, or a "
         "sample: space, handbook; a web address where `url` is on",
+        json_schema_extra=choose("documents"),
     )
     questions: str = Field(
         "", description="a file or folder of questions; else those that come with the documents"
