@@ -1,0 +1,312 @@
+"""The playground as a person uses it: ask, jump to a citation, stop, compare, vote, wait in the queue.
+
+The engine is scripted, the server and the browser are real. BANTAM_SCREENS keeps pictures of what is seen.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from app import playground
+from engine.errors import ModelError
+from engine.inference.events import Event
+from storage import votes
+from storage.db import connect
+from tests.app.scripted import (
+    QUESTION,
+    SECOND,
+    TEXT,
+    ScriptedDesk,
+    accepted,
+    answered,
+    escalated,
+    hit,
+    refused,
+)
+
+pytestmark = pytest.mark.browser
+
+SCREENS = Path(__file__).parents[2] / "docs" / "screens"
+SCHEMES = ("light", "dark")
+EVIL = "<img src=x onerror=alert(1)> **bold** ${alert(1)} {{value}} <script>alert(1)</script>"
+Serve = Callable[..., str]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts a playground on a desk and gives its address."""
+    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
+    running = []
+
+    def started(desk: ScriptedDesk, **options: Any) -> str:
+        blocks = playground.build(desk, **options)
+        _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **playground.settings())
+        running.append(blocks)
+        return str(url)
+
+    yield started
+    for blocks in running:
+        blocks.close(verbose=False)
+
+
+def scripted(question: str, setup: Any) -> list[Event | Exception]:
+    """What happens depends on the question."""
+    if "rings" in question:
+        return list(refused())
+    if "year" in question:
+        return list(escalated())
+    if "broken" in question:
+        return [*accepted()[:3], ModelError("The endpoint does not answer: start it.")]
+    return list(accepted())
+
+
+def opened(page: Page, url: str, scheme: str = "light") -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"{url}?__theme={scheme}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bantam playground")
+
+
+def ask(page: Page, question: str) -> None:
+    page.get_by_label("Question", exact=True).fill(question)
+    page.get_by_role("button", name="Ask", exact=True).click()
+
+
+def compare(page: Page, question: str = QUESTION, *, blind: bool = False) -> None:
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("Question to compare on").fill(question)
+    if blind:
+        page.get_by_label("Blind").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong, one line each with the first elements it means."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{one['id']}: " + " | ".join(node["html"][:200] for node in one["nodes"][:3]) for one in found]
+
+
+def sideways(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def picture(page: Page, name: str) -> None:
+    if asked := os.environ.get("BANTAM_SCREENS"):
+        place = SCREENS if asked == "1" else Path(asked)
+        place.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(place / f"playground-{name}.png"), full_page=True)
+
+
+def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page: Page, serve: Serve) -> None:
+    opened(page, serve(ScriptedDesk(scripted)))
+    ask(page, QUESTION)
+    answer = page.locator("#ask-answer")
+    expect(answer).to_contain_text("Accepted")
+    expect(answer).to_contain_text("Christiaan Huygens [2]")
+    expect(page.locator("#ask-steps").get_by_role("row", name="numbers match")).to_contain_text("1.00")
+    expect(page.locator("#ask-cost")).to_contain_text("6 % of asking the last tier alone")
+    expect(page.locator("#ask-evidence")).to_contain_text("20 tokens as bullets instead of 60")
+    mark = page.locator("#ask-b2")
+    expect(mark).to_have_text(f"[2] {SECOND}")
+    answer.get_by_role("link", name="bullet 2").click()
+    expect(page.locator("#ask-b2:target")).to_be_in_viewport()
+
+
+def test_an_example_fills_the_question(page: Page, serve: Serve) -> None:
+    opened(page, serve(ScriptedDesk(scripted)))
+    page.get_by_label("Examples from the experiment's questions").click()
+    page.get_by_role("option", name=QUESTION).click()
+    expect(page.get_by_label("Question", exact=True)).to_have_value(QUESTION)
+
+
+def test_escalated_refused_and_broken_say_why(page: Page, serve: Serve) -> None:
+    opened(page, serve(ScriptedDesk(scripted)))
+    answer = page.locator("#ask-answer")
+    ask(page, "In which year was Titan discovered?")
+    expect(answer).to_contain_text("Escalated")
+    expect(page.locator("#ask-steps")).to_contain_text("Escalated: the year 1969 is not in bullet 2.")
+    ask(page, "How many rings does it have?")
+    expect(answer).to_contain_text("Refused: the reader finds no answer in the evidence.")
+    expect(page.locator("#ask-evidence")).to_contain_text("Low relevance")
+    ask(page, "Is it broken?")
+    expect(answer).to_contain_text("The endpoint does not answer: start it.")
+    expect(page.locator("#ask-evidence")).to_contain_text(TEXT[:20])
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("", "The question is empty: write one"),
+        ("x" * 100_000, "has 100,000 characters and 2,000 can be asked"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(page: Page, serve: Serve, question: str, said: str) -> None:
+    desk = ScriptedDesk(scripted)
+    opened(page, serve(desk))
+    ask(page, question)
+    expect(page.locator("#ask-status")).to_contain_text(said)
+    assert desk.closed == 0
+
+
+def test_an_experiment_that_was_deleted_meanwhile_is_said(page: Page, serve: Serve) -> None:
+    desk = ScriptedDesk(scripted)
+    opened(page, serve(desk))
+    desk.gone.add("space")
+    ask(page, QUESTION)
+    expect(page.locator("#ask-status")).to_contain_text("There is no experiment 'space' yet.")
+
+
+def test_stop_works_at_once_and_keeps_what_was_found(page: Page, serve: Serve) -> None:
+    desk = ScriptedDesk(scripted)
+    desk.gate = threading.Event()
+    opened(page, serve(desk))
+    ask(page, QUESTION)
+    expect(page.locator("#ask-answer")).to_contain_text("Chris")
+    assert desk.running == 1
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#ask-status")).to_contain_text("Stopped. What was found until then stays below.")
+    expect(page.locator("#ask-evidence")).to_contain_text(SECOND)
+    page.wait_for_function("() => true")
+    for _ in range(200):
+        if desk.running == 0:
+            break
+        page.wait_for_timeout(50)
+    assert desk.running == 0 and desk.closed == 1
+    desk.gate.set()
+    ask(page, QUESTION)
+    expect(page.locator("#ask-answer")).to_contain_text("Accepted")
+
+
+def test_two_people_wait_in_one_queue_and_the_second_sees_the_place(
+    page: Page, browser: Browser, serve: Serve
+) -> None:
+    desk = ScriptedDesk(scripted)
+    desk.gate = threading.Event()
+    url = serve(desk)
+    other = browser.new_page()
+    opened(page, url)
+    opened(other, url)
+    ask(page, QUESTION)
+    expect(page.locator("#ask-answer")).to_contain_text("Chris")
+    ask(other, QUESTION)
+    expect(other.locator("#ask-status")).to_contain_text("queue: 1/1")
+    desk.gate.set()
+    expect(other.locator("#ask-answer")).to_contain_text("Christiaan Huygens")
+    expect(page.locator("#ask-answer")).to_contain_text("Christiaan Huygens")
+    assert desk.most == 1
+    other.close()
+
+
+def test_a_blind_vote_is_kept_and_then_the_names_are_shown(page: Page, serve: Serve, tmp_path: Path) -> None:
+    opened(page, serve(ScriptedDesk(scripted)))
+    compare(page, blind=True)
+    expect(page.locator("#compare-status")).to_contain_text("Which answer is better?")
+    left, right = page.locator("#compare-0"), page.locator("#compare-1")
+    expect(left.get_by_role("heading", level=2)).to_have_text("Left")
+    expect(right.get_by_role("heading", level=2)).to_have_text("Right")
+    for side in (left, right):
+        expect(side).to_contain_text("Christiaan Huygens")
+        expect(side).not_to_contain_text("small")
+    page.get_by_role("button", name="Left is better").click()
+    expect(page.locator("#compare-status")).to_contain_text("Your vote is kept: the left one.")
+    expect(page.locator("#compare-score")).to_contain_text("95 % interval 21 to 100 %")
+    names = {
+        left.get_by_role("heading", level=2).inner_text(),
+        right.get_by_role("heading", level=2).inner_text(),
+    }
+    assert names == {"cascade: small + adapter, then large", "small + adapter"}
+    (row,) = votes.read(connect(tmp_path))
+    assert row["blind"] and row["vote"] == "left" and {row["left_name"], row["right_name"]} == names
+    expect(page.get_by_role("button", name="Tie")).to_be_disabled()
+
+
+def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
+    opened(page, serve(ScriptedDesk(scripted)))
+    page.get_by_role("tab", name="Compare").click()
+    for place, name in ((3, "large"), (4, "reader")):
+        page.get_by_label(f"Set-up {place}").click()
+        page.get_by_role("option", name=name, exact=True).click()
+    compare(page)
+    expect(page.locator("#compare-status")).to_contain_text("Done.")
+    for place, name in enumerate(("cascade", "small + adapter", "large", "reader")):
+        expect(page.locator(f"#compare-{place}").get_by_role("heading", level=2)).to_contain_text(name)
+        expect(page.locator(f"#compare-{place}")).to_contain_text("80 in, 6 out")
+    expect(page.get_by_role("button", name="Tie")).to_be_disabled()
+
+
+def test_comparing_can_be_stopped(page: Page, serve: Serve) -> None:
+    desk = ScriptedDesk(scripted)
+    desk.gate = threading.Event()
+    opened(page, serve(desk))
+    compare(page)
+    expect(page.locator("#compare-0")).to_contain_text("Chris")
+    page.get_by_role("button", name="Stop comparing").click()
+    expect(page.locator("#compare-status")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Tie")).to_be_disabled()
+
+
+def test_nobodys_text_becomes_markup(page: Page, serve: Serve) -> None:
+    def script(question: str, setup: Any) -> list[Event | Exception]:
+        events = list(accepted(EVIL))
+        events[0] = type(events[0])((hit(f"{TEXT} {EVIL}", title=EVIL),), 1.0)  # type: ignore[call-arg, arg-type]
+        events[-1] = type(events[-1])(answered(EVIL, decision=EVIL, notes=(EVIL,)))  # type: ignore[call-arg, arg-type]
+        return list(events)
+
+    seen: list[str] = []
+    page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
+    opened(page, serve(ScriptedDesk(script)))
+    ask(page, EVIL)
+    expect(page.locator("#ask-answer")).to_contain_text(EVIL)
+    expect(page.locator("#ask-evidence")).to_contain_text(EVIL)
+    assert page.locator("#ask-answer img, #ask-evidence img, #ask-answer strong, #ask-cost img").count() == 0
+    compare(page, EVIL)
+    expect(page.locator("#compare-0")).to_contain_text(EVIL)
+    assert page.locator('img[src="x"]').count() == 0 and seen == []
+
+
+def test_the_space_has_no_votes(page: Page, serve: Serve) -> None:
+    opened(page, serve(ScriptedDesk(scripted), read_only=True))
+    compare(page)
+    expect(page.locator("#compare-status")).to_have_text("Done.")
+    expect(page.get_by_role("button", name="Tie")).to_have_count(0)
+    expect(page.get_by_label("Blind")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
+    opened(page, serve(ScriptedDesk(scripted)), scheme)
+    assert violations(page) == []
+    page.get_by_role("button", name="Settings").click()
+    for question, ending in ((QUESTION, "Accepted"), ("Which year?", "Escalated"), ("rings?", "Refused")):
+        ask(page, question)
+        expect(page.locator("#ask-answer")).to_contain_text(ending)
+        expect(page.locator("#ask-status")).to_contain_text("Answered in")
+        picture(page, f"{ending.lower()}-{scheme}")
+        assert violations(page) == [], ending
+    ask(page, "")
+    expect(page.locator("#ask-status")).to_contain_text("The question is empty")
+    assert violations(page) == []
+    compare(page)
+    expect(page.locator("#compare-status")).to_contain_text("Done.")
+    assert violations(page) == []
+    page.get_by_role("button", name="Tie").click()
+    expect(page.locator("#compare-score")).to_contain_text("1 ties")
+    picture(page, f"compare-{scheme}")
+    assert violations(page) == []
+
+
+def test_nothing_is_wider_than_a_telephone(page: Page, serve: Serve) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, serve(ScriptedDesk(scripted)))
+    ask(page, QUESTION)
+    expect(page.locator("#ask-answer")).to_contain_text("Accepted")
+    assert sideways(page) <= 0
+    picture(page, "narrow")
+    compare(page)
+    expect(page.locator("#compare-status")).to_contain_text("Done.")
+    assert sideways(page) <= 0
