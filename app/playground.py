@@ -17,7 +17,7 @@ import gradio as gr
 from app.play import api, ask, port, versus
 from app.play.compare import Table
 from app.play.desk import Answers, Desk, Offer
-from app.play.style import CSS, theme
+from app.play.style import CSS, HEAD, theme
 from engine.errors import LabError
 from jobs.console import quiet
 
@@ -48,6 +48,7 @@ def settings() -> dict[str, Any]:
     return {
         "theme": theme(),
         "css": CSS,
+        "head": HEAD,
         "footer_links": [],
         "ssr_mode": False,
         "show_error": False,

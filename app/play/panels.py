@@ -119,11 +119,12 @@ def standing(words: str) -> str:
 def _bullet(bullet: Bullet, cited: bool, prefix: str) -> str:
     text = f"<strong>[{bullet.number}]</strong> {esc(bullet.text)}"
     kind = ' class="bt-cited"' if cited else ""
-    return f'<p id="{prefix}-b{bullet.number}">{f"<mark{kind}>{text}</mark>" if cited else text}</p>'
+    shown = f"<mark{kind}>{text}</mark>" if cited else text
+    return f'<p id="{prefix}-b{bullet.number}" tabindex="-1">{shown}</p>'
 
 
 def _box(kind: str, title: str, body: str) -> str:
-    return f'<div class="bt-box bt-{kind}"><h3 class="bt-badge">{esc(title)}</h3>{body}</div>'
+    return f'<div class="bt-box bt-{kind}"><p class="bt-badge">{esc(title)}</p>{body}</div>'
 
 
 def _final(view: View, prefix: str) -> str:
@@ -154,7 +155,7 @@ def _citations(given: Answer, prefix: str) -> str:
 def _turn(view: View, place: int) -> str:
     turn = view.turns[place]
     name = esc(turn.tier or "model")
-    lines = [f"<h3>{name}</h3>"]
+    lines = [f"<h2>{name}</h2>"]
     if turn.dropped:
         lines.append(f"<p>{turn.dropped} bullets did not fit its window and were left out.</p>")
     if turn.answer is not None:
@@ -211,7 +212,7 @@ def _chunk(hit: Hit, bullets: Sequence[Bullet], cited: set[int], place: int, pre
     whole = f'<p class="bt-text">{"".join(marked)}</p>'
     if not inside:
         whole = f"<details><summary>Show the chunk</summary>{whole}</details>"
-    head = f'<h3>{title}</h3><p class="bt-scores">{scores} · {kept}</p>'
+    head = f'<h2>{title}</h2><p class="bt-scores">{scores} · {kept}</p>'
     return f'<article class="bt-chunk">{head}{whole}</article>'
 
 

@@ -4,6 +4,7 @@ The engine is scripted, the server and the browser are real. BANTAM_SCREENS keep
 """
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,8 @@ def opened(page: Page, url: str, scheme: str = "light") -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(f"{url}?__theme={scheme}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Bantam playground")
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
+    expect(page.get_by_text("Loading...")).to_have_count(0)
 
 
 def ask(page: Page, question: str) -> None:
@@ -88,7 +91,11 @@ def compare(page: Page, question: str = QUESTION, *, blind: bool = False) -> Non
 def violations(page: Page) -> list[str]:
     """What axe finds wrong, one line each with the first elements it means."""
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [f"{one['id']}: " + " | ".join(node["html"][:200] for node in one["nodes"][:3]) for one in found]
+    return [
+        f"{one['id']}: "
+        + " | ".join(f"{node['html'][:120]} {node['failureSummary']}" for node in one["nodes"][:3])
+        for one in found
+    ]
 
 
 def sideways(page: Page) -> int:
@@ -114,7 +121,8 @@ def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page:
     mark = page.locator("#ask-b2")
     expect(mark).to_have_text(f"[2] {SECOND}")
     answer.get_by_role("link", name="bullet 2").click()
-    expect(page.locator("#ask-b2:target")).to_be_in_viewport()
+    expect(mark).to_be_focused()
+    expect(mark).to_be_in_viewport()
 
 
 def test_an_example_fills_the_question(page: Page, serve: Serve) -> None:
@@ -214,7 +222,7 @@ def test_a_blind_vote_is_kept_and_then_the_names_are_shown(page: Page, serve: Se
         expect(side).not_to_contain_text("small")
     page.get_by_role("button", name="Left is better").click()
     expect(page.locator("#compare-status")).to_contain_text("Your vote is kept: the left one.")
-    expect(page.locator("#compare-score")).to_contain_text("95 % interval 21 to 100 %")
+    expect(page.locator("#compare-score")).to_contain_text(re.compile(r"interval (21 to 100|0 to 79) %"))
     names = {
         left.get_by_role("heading", level=2).inner_text(),
         right.get_by_role("heading", level=2).inner_text(),
@@ -230,7 +238,7 @@ def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
     page.get_by_role("tab", name="Compare").click()
     for place, name in ((3, "large"), (4, "reader")):
         page.get_by_label(f"Set-up {place}").click()
-        page.get_by_role("option", name=name, exact=True).click()
+        page.locator(f"#compare-setup-{place - 1}").get_by_role("option", name=name, exact=True).click()
     compare(page)
     expect(page.locator("#compare-status")).to_contain_text("Done.")
     for place, name in enumerate(("cascade", "small + adapter", "large", "reader")):

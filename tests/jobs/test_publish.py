@@ -210,7 +210,7 @@ def test_it_is_small_and_holds_nothing_of_this_machine(space: Path, finished: Fi
     assert sum(file.stat().st_size for file in files) < 100_000_000
     names = {file.relative_to(space).as_posix() for file in files}
     assert {"README.md", "main.py", "requirements.txt", "manifest.json", "samples.jsonl"} <= names
-    assert not any(re.search(r"\.(db|log|env|pyc|pkl|bin)$|token|secret", name) for name in names)
+    assert not any(re.search(r"\.(db|log|env|pyc|pkl|bin)$|secret|(^|/)token$", name) for name in names)
     for file in files:
         if file.suffix not in (".safetensors", ".npy", ".faiss"):
             text = file.read_text(encoding="utf-8", errors="replace")
