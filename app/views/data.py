@@ -12,9 +12,11 @@ from app.corpora import Seen
 from app.frame import nothing, said, workspace
 from app.text import when
 from engine.data.load import SAMPLES
+from jobs.kinds import KINDS
 from storage import artifacts
 
 ENDINGS = ["md", "txt", "jsonl", "csv", "json", "html", "pdf", "docx"]
+ELSEWHERE = ("import", "index", "train", "evaluate", "ablation")  # kinds that have a place of their own
 ABOUT = {
     "space": "42 articles on spaceflight and the solar system, with questions",
     "handbook": "Bantam's own handbook, a page a technique, with questions",
@@ -137,4 +139,14 @@ with workspace() as db:
         "Import",
         start={"documents": str(uploads[start]), "name": start} if start in uploads else None,
     )
-    launch.form(db, "synthesize", "Write questions")
+    st.header("Work on a dataset")
+    kinds = [kind for kind in KINDS if kind not in ELSEWHERE]
+    kind = st.selectbox(
+        "What to do",
+        kinds,
+        format_func=lambda name: KINDS[name].about,
+        key="data_kind",
+        persist_state="session",
+    )
+    if kind in kinds:
+        launch.form(db, kind, "")

@@ -70,9 +70,11 @@ def inspector(row: dict[str, Any]) -> None:
         st.warning("Type a question first.")
         return
     index = read(home() / row["path"], row["fingerprint"])
-    for side, given in zip(sides, values, strict=True):
+    for name, side, given in zip(
+        "AB", st.columns(2, gap="large") if two else [st.container()], values, strict=False
+    ):
         with side, said():
-            found(index, question, forms.made(InspectSpec, given), "ab"[values.index(given)])
+            found(index, question, forms.made(InspectSpec, given), f" with settings {name}" if two else "")
 
 
 def found(index: Any, question: str, spec: InspectSpec, name: str) -> None:
@@ -86,8 +88,8 @@ def found(index: Any, question: str, spec: InspectSpec, name: str) -> None:
         tables.hits(seen.hits),
         hide_index=True,
         column_config=tables.HITS,
-        key=f"index_hits_{name}",
-        alt="Chunks found, with their dense, BM25 and fused scores",
+        key=f"index_hits{name}",
+        alt=f"Chunks found{name}, with their dense, BM25 and fused scores",
     )
     st.markdown("**Bullets, in source order**")
     if not seen.reasons:

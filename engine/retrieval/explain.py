@@ -34,8 +34,8 @@ class InspectSpec(BaseModel):
 class Reason(NamedTuple):
     """The parts of one bullet's score: 0.5 `overlap` + 0.5 `cosine` + PASSAGE_WEIGHT `passage` = its score.
 
-    `overlap` is the idf-weighted share of the question's words that stand in it, `shared` those words
-    (stems), `passage` the fused score of its chunk, `tokens` its length by the embedder's tokenizer."""
+     `overlap` is the idf-weighted share of the question's words that stand in it, `shared` those words
+    , `passage` the fused score of its chunk, `tokens` its length by the embedder's tokenizer."""
 
     bullet: Bullet
     overlap: float
@@ -89,7 +89,8 @@ def _reason(index: Index, question: str, vector: Any, bullet: Bullet, passage: f
     chunk = index.chunks[bullet.chunk]
     place = next(n for n, sentence in enumerate(chunk.sentences) if sentence.start == bullet.start)
     cosine = float(index.sentence_vectors[index.first[bullet.chunk] + place].astype("float32") @ vector)
-    ordered = tuple(sorted(shared, key=index.idf, reverse=True))
+    written = {stem: word.strip(",.?!:;()") for word in question.split() for stem in words(word)}
+    ordered = tuple(written.get(stem, stem) for stem in sorted(shared, key=index.idf, reverse=True))
     return Reason(bullet, overlap, cosine, passage, ordered, tokens)
 
 

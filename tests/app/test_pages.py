@@ -240,6 +240,27 @@ def test_a_question_shows_every_arms_answer_with_its_evidence(full: Path) -> Non
     assert [box.label.split(":")[0].replace("\\", "") for box in at.expander][:4] == list(filled.ARMS)
 
 
+# index
+
+
+def test_the_inspector_shows_chunks_bullets_reasons_and_tokens_saved_for_two_settings(
+    home: Path, embedder: Any
+) -> None:
+    filled.fill(home, index=True)
+    at = opened("index")
+    at.checkbox(key="index_two").check().run()
+    at.number_input(key="index_b_bullets").set_value(1)
+    at.text_input(key="index_question").input("When did Huygens land on Titan?").run()
+    text = said(ran(at))
+    assert "Huygens landed on Titan in January 2005." in text and "it holds Huygens" in text.replace(
+        "Titan, ", ""
+    )
+    assert [len(frame.value) for frame in at.dataframe] == [3, 3]
+    assert set(at.dataframe[0].value) >= {"dense", "bm25", "fused"}
+    kept = [metric.value for metric in at.metric if metric.label == "Tokens of the bullets"]
+    assert int(kept[0]) > int(kept[1]), "one bullet has fewer tokens than six"
+
+
 # models
 
 
