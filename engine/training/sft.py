@@ -120,9 +120,12 @@ def train(
 
 
 def last_checkpoint(work: Path) -> Path | None:
-    """The newest whole checkpoint in `work`; what a killed run has half written lacks its last file."""
+    """The furthest whole checkpoint in `work`; what a killed run has half written lacks its last file.
+
+    Not the newest folder: one that was being deleted, to make room for a further one, has just been changed.
+    """
     whole = [file.parent for file in work.glob("checkpoint-*/trainer_state.json") if _is_json(file)]
-    return max(whole, key=lambda path: path.stat().st_mtime, default=None)
+    return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
 
 
 def _is_json(file: Path) -> bool:
