@@ -6,9 +6,9 @@ no screen.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
@@ -26,6 +26,9 @@ WAIT = 120.0  # seconds; the queue lets one in at a time, so this only bridges t
 EXAMPLES = 8
 RETRY = 600.0  # seconds until a large tier that could not be had is asked for again
 KEPT = 2  # experiments whose models stay loaded
+UNCALIBRATED = (
+    "No cascade was calibrated for {name}: the threshold is a guess until `python -m jobs calibrate` ran."
+)
 ACCEPT = 0.7  # uncalibrated verifier score from which a draft stands, where nothing was calibrated
 
 
@@ -133,14 +136,14 @@ class Desk:
     def _parts(self, opened: Opened, setup: SetUp) -> "Parts":
         from engine.inference.tiers import ReaderTier
 
-        self._warned[opened.name] = opened.warnings("adapter") if "adapter" in setup.tiers else []
+        self._warned[opened.name] = list(opened.warnings("adapter")) if "adapter" in setup.tiers else []
         tiers: list[Any] = []
         for name in setup.tiers:
             if name == "reader":
                 tiers.append(ReaderTier(opened.reader))
             elif not (name == "large" and len(setup.tiers) > 1 and self._cannot(opened)):
                 tiers.append(name)
-        return opened.ladder(*tiers)
+        return replace(opened.ladder(*tiers), calibrations=_calibrations(opened))
 
     def _cannot(self, opened: Opened) -> bool:
         """Whether the large tier can't be had: then the others answer without it, and it is said why."""
@@ -167,18 +170,28 @@ class Desk:
             return self._opened[name][1]
 
 
+def _calibrations(opened: Opened) -> Mapping[str, Any]:
+    """What turns each tier's verifier score into P(correct): of the last calibration, else of the arm."""
+    found = opened.cascade()
+    return found[0].calibrations if found else opened.parts().calibrations
+
+
 def _offer(opened: Opened) -> Offer:
-    spec = opened.manifest["spec"]
-    tiers = ["small", *(["adapter"] if opened.adapter else []), "reader", "large"]
-    base, first = opened.spec(), model_of(opened.arm)
-    notes = ["nothing was calibrated: the verifier's score is no probability"]
-    usual = [first, "large"] if first != "large" else ["large"]
+    spec, found = opened.manifest["spec"], opened.cascade()
+    tiers = ("small", *(("adapter",) if opened.adapter else ()), "reader", "large")
+    first = model_of(opened.arm)
+    usual: tuple[str, ...] = (first, "large") if first != "large" else ("large",)
+    base, notes = opened.spec().model_copy(update={"accept": ACCEPT}), [UNCALIBRATED.format(name=opened.name)]
+    if found:
+        made = opened.calibrated or {}
+        usual, base, notes = tuple(made["order"]), found[1], []
     return Offer(
         name=opened.name,
-        tiers=tuple(tiers),
-        usual=tuple(usual),
-        answer=base.model_copy(update={"accept": ACCEPT}),
+        tiers=tiers,
+        usual=usual,
+        answer=base,
         examples=_examples(opened),
+        calibrated=bool(found),
         notes=tuple(notes),
         models={"small": spec["small"], "large": spec["large"]},
     )

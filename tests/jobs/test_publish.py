@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -204,6 +205,13 @@ def space(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
         return place
 
 
+def alone(tmp_path: Path) -> dict[str, str]:
+    """An environment in which nothing but the folder and the installed packages is found, and no hub."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "BANTAM_HOME")}
+    cache = {"BANTAM_CACHE": str(tmp_path / "none"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | cache | {"HF_HUB_OFFLINE": "1"}
+
+
 @pytest.mark.slow
 def test_it_is_small_and_holds_nothing_of_this_machine(space: Path, finished: Finished) -> None:
     files = [file for file in space.rglob("*") if file.is_file()]
@@ -224,13 +232,7 @@ def test_it_is_small_and_holds_nothing_of_this_machine(space: Path, finished: Fi
 def test_it_starts_alone_offline_and_answers_as_the_lab_did(space: Path, tmp_path: Path) -> None:
     """In a copy, in a process that finds nothing but that copy and the installed packages."""
     place = Path(shutil.copytree(space, tmp_path / "elsewhere"))
-    gone = {"PYTHONPATH", "BANTAM_HOME"}
-    environment = {key: value for key, value in os.environ.items() if key not in gone}
-    environment |= {
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "BANTAM_CACHE": str(tmp_path / "none"),
-    }
+    environment = alone(tmp_path)
     before = {file.relative_to(place) for file in place.rglob("*")}
     done = subprocess.run(
         [sys.executable, "main.py", "--check"],
@@ -244,6 +246,38 @@ def test_it_starts_alone_offline_and_answers_as_the_lab_did(space: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "The Space answers as the lab did."
     assert {file.relative_to(place) for file in place.rglob("*")} == before
+
+
+@pytest.mark.slow
+def test_it_serves_alone_and_its_endpoint_answers(space: Path, tmp_path: Path) -> None:
+    import httpx
+    from gradio_client import Client
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (tmp_path / "log").open("wb")
+    server = subprocess.Popen(
+        [sys.executable, "main.py"],
+        cwd=space,
+        env=alone(tmp_path) | {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"},
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        transport = httpx.HTTPTransport(retries=60)  # connection errors only, with growing pauses
+        with httpx.Client(transport=transport, timeout=240) as client:
+            assert client.get(f"{url}/config").status_code == 200, (tmp_path / "log").read_text()
+        asked = Client(url, verbose=False).predict(
+            "Who opened the port of Velden?", "", {"tiers": ["adapter"]}, api_name="/ask"
+        )
+        assert asked["answer"] and asked["bullets"] and asked["error"] == "", (tmp_path / "log").read_text()
+        assert asked["experiment"] == "tiny" and asked["tier"].endswith("adapter")
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
 
 
 @pytest.mark.slow

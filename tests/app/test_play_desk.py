@@ -1,0 +1,189 @@
+"""The desk: the calibration's defaults, the adapter's check, a large tier that is missing, one at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.play import desk as desks
+from app.play.desk import Desk
+from app.play.setups import SetUp, made
+from engine.artifact import write_json
+from engine.data.records import Question
+from engine.errors import ConfigError, ModelError
+from engine.inference.events import Event
+from engine.inference.orchestrator import Parts
+from engine.inference.spec import AnswerSpec
+from tests.app.scripted import QUESTION, accepted
+
+GONE = "The hub cannot be reached to fetch the large model: check the network."
+
+
+class Opened:
+    """An experiment that has been opened, as far as the desk looks."""
+
+    def __init__(self, place: Path) -> None:
+        self.name, self.place, self.arm, self.reader = "space", place, "lora+rag+compress", object()
+        self.manifest = {"spec": {"small": "bantam-small", "large": "big"}}
+        self.adapter: Path | None = place / "adapter"
+        self.calibrated: dict[str, Any] | None = None
+        self.words: list[str] = []
+        self.misfit = ""
+        self.lost = False
+        self.asked = 0
+        asked = [Question(f"q{n}", f"Question {n}?", ("yes",), split="test") for n in range(30)]
+        self.test = self.questions = (*asked, Question("u", "Unanswerable?", split="test"))
+
+    def spec(self) -> AnswerSpec:
+        return AnswerSpec(tau=0.2)
+
+    def cascade(self) -> Any:
+        if self.calibrated is None:
+            return None
+        return Parts(None, calibrations={"small": "fitted"}), AnswerSpec(tau=0.1, accept=0.62, samples=3)  # type: ignore[dict-item]
+
+    def parts(self) -> Parts:
+        return Parts(None)
+
+    def warnings(self, tier: str) -> list[str]:
+        if self.misfit:
+            raise ModelError(self.misfit)
+        return self.words
+
+    def tier(self, name: str) -> Any:
+        self.asked += name == "large"
+        if name == "large" and self.lost:
+            return Lost()
+        return SimpleNamespace(name=name, loaded=object())
+
+    def ladder(self, *tiers: Any) -> Parts:
+        return Parts(None, tiers=tiers)
+
+
+class Lost:
+    """A tier whose model can't be had."""
+
+    @property
+    def loaded(self) -> Any:
+        raise ModelError(GONE)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    write_json(tmp_path / "manifest.json", {})
+    found = Opened(tmp_path)
+    monkeypatch.setattr(desks, "open_experiment", lambda name, device: found)
+    return found
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Parts]:
+    """The parts that each question was answered with."""
+    seen: list[Parts] = []
+
+    def answer(parts: Parts, question: str, spec: AnswerSpec) -> Iterator[Event]:
+        seen.append(parts)
+        yield from accepted()
+
+    monkeypatch.setattr("engine.inference.orchestrator.answer", answer)
+    return seen
+
+
+def setup(*tiers: str) -> SetUp:
+    return made(tiers, {}, AnswerSpec(tau=0.2, accept=0.7))
+
+
+def test_without_a_calibration_the_defaults_are_the_arms_and_it_is_said(opened: Opened) -> None:
+    offer = Desk().offer("space")
+    assert offer.usual == ("adapter", "large") and offer.answer.tau == 0.2 and not offer.calibrated
+    assert "No cascade was calibrated for space" in offer.notes[0]
+
+
+def test_the_last_calibration_gives_tiers_thresholds_and_beliefs(opened: Opened, served: list[Parts]) -> None:
+    opened.calibrated = {"order": ["small", "large"]}
+    offer = Desk().offer("space")
+    assert offer.calibrated and offer.usual == ("small", "large") and offer.notes == ()
+    assert (offer.answer.accept, offer.answer.samples) == (0.62, 3)
+    list(Desk().events("space", setup("small"), QUESTION))
+    assert served[0].calibrations == {"small": "fitted"}
+
+
+def test_examples_are_spread_over_the_test_questions_with_one_unanswerable(opened: Opened) -> None:
+    examples = Desk().offer("space").examples
+    assert (
+        len(examples) == desks.EXAMPLES and examples[-1] == "Unanswerable?" and examples[0] == "Question 0?"
+    )
+
+
+def test_an_experiment_without_an_adapter_offers_none(opened: Opened) -> None:
+    opened.adapter, opened.arm = None, "rag+compress"
+    offer = Desk().offer("space")
+    assert offer.tiers == ("small", "reader", "large") and offer.usual == ("small", "large")
+
+
+def test_what_differs_from_training_is_said_and_another_base_is_refused(
+    opened: Opened, served: list[Parts]
+) -> None:
+    desk = Desk()
+    opened.words = ["the adapter was trained on another index"]
+    list(desk.events("space", setup("adapter"), QUESTION))
+    assert desk.warnings("space", setup("adapter")) == opened.words
+    list(desk.events("space", setup("small"), QUESTION))
+    assert desk.warnings("space", setup("small")) == []
+    opened.misfit = "The adapter was trained for base 'another'."
+    with pytest.raises(ModelError, match="base 'another'"):
+        list(desk.events("space", setup("adapter"), QUESTION))
+    assert len(served) == 2
+
+
+def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(opened: Opened, served: list[Parts]) -> None:
+    opened.lost = True
+    desk = Desk()
+    for _ in range(3):
+        events = list(desk.events("space", setup("adapter", "large"), QUESTION))
+        assert served[-1].tiers == ("adapter",) and len(events) == len(accepted())
+        assert desk.warnings("space", setup("adapter", "large")) == [
+            f"answered without the large tier: {GONE}"
+        ]
+    assert opened.asked == 1  # not at every question
+
+
+def test_the_large_tier_alone_is_not_left_out(opened: Opened, served: list[Parts]) -> None:
+    opened.lost = True
+    list(Desk().events("space", setup("large"), QUESTION))
+    assert served[0].tiers == ("large",)
+
+
+def test_a_question_holds_the_desk_until_it_is_closed(
+    opened: Opened, served: list[Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desks, "WAIT", 0.01)
+    desk = Desk()
+    first = desk.events("space", setup("small"), QUESTION)
+    next(first)
+    with pytest.raises(ConfigError, match="still busy"):
+        next(desk.events("space", setup("small"), QUESTION))
+    first.close()  # type: ignore[attr-defined]
+    assert len(list(desk.events("space", setup("small"), QUESTION))) == len(accepted())
+
+
+def test_a_failure_frees_the_desk(opened: Opened, served: list[Parts]) -> None:
+    desk = Desk()
+    opened.misfit = "no"
+    with pytest.raises(ModelError):
+        list(desk.events("space", setup("adapter"), QUESTION))
+    opened.misfit = ""
+    assert list(desk.events("space", setup("adapter"), QUESTION))
+
+
+def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
+    desk = Desk()
+    desk.warm()
+    assert desk.names() == []
+    with pytest.raises(ConfigError, match="There is no experiment 'space' yet"):
+        desk.offer("space")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        desk.offer("../../etc")
