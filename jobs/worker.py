@@ -33,6 +33,7 @@ LOOK = 0.25  # seconds between two looks at the queue
 BEAT = 2.0
 CANCEL_SECONDS = 20.0  # for a job to save and stop, before SIGTERM; half of it more, before SIGKILL
 PROGRAM = ("-m", "jobs")  # what the interpreter is given to run a job with
+EXIT_SECONDS = 30.0  # for a process to end after its job has
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -59,6 +60,8 @@ class Worker:
             for row in dead:
                 self._fail(row, _because(row["blocked"]))
         self._refuse_strangers()
+        if self._ending():
+            return True
         while (claimed := queue.claim(self.db, self.lanes)) is not None:
             self._start(claimed)
             busy = True
@@ -66,6 +69,22 @@ class Worker:
             workers.beat(self.db)
             self.beaten = time.monotonic()
         return busy
+
+    def _ending(self) -> bool:
+        """Whether a process whose job has ended has not: it still holds memory that the next one wants."""
+        ending = False
+        for (id, claim), child in list(self.children.items()):
+            row = jobs.get(self.db, id)
+            if row and row["state"] == jobs.RUNNING and row["claims"] == claim:
+                continue
+            if child.poll() is not None:
+                del self.children[id, claim]
+                continue
+            ending = True
+            ended = datetime.fromisoformat(row["ended_at"]) if row and row["ended_at"] else None
+            if ended and (datetime.now(UTC) - ended).total_seconds() > EXIT_SECONDS:
+                processes.kill(child.pid)
+        return ending
 
     def _start(self, row: Row) -> None:
         place = log(row)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from engine.artifact import read_manifest, writing
+from engine.artifact import read_manifest, whole, writing
 from engine.catalog import LARGE, SMALL
 from engine.errors import ConfigError
 from engine.evaluation.harness import ArmResult, Remembered, run_arm
@@ -98,6 +98,9 @@ def run(job: Job) -> str:
     index_place = find_index(job.db, spec.index, source)
     identity = key("evaluation", job.id, spec.model_dump(), source.name, index_place.name, str(adapter))
     place, work = artifact(MAKES, identity), home() / "work" / identity
+    if job.claim is not None and whole(place):  # made, and the process killed before it could say so
+        shutil.rmtree(work, ignore_errors=True)
+        work = place
     results = _answer(job, arms, sets, index_place, adapter, work)
     manifest = {
         "kind": MAKES,
@@ -109,15 +112,17 @@ def run(job: Job) -> str:
         "adapter": adapter.name if adapter else None,
         "arms": {arm: served(spec, arm, results[arm]) for arm in arms},
     }
-    with writing(place, manifest) as folder:
-        for arm in arms:
-            save_arm(folder, arm, results[arm])
+    if work != place:
+        with writing(place, manifest) as folder:
+            for arm in arms:
+                save_arm(folder, arm, results[arm])
     again = {arm: read_arm(place, arm) for arm in arms}
     for row in table_of({arm: result for arm, result in again.items() if result is not None}):
         for name, value in dataclasses.asdict(row).items():
             if isinstance(value, float):
                 job.report(Metric(f"{row.arm}/{name}", 0, value))
-    shutil.rmtree(work, ignore_errors=True)
+    if work != place:
+        shutil.rmtree(work, ignore_errors=True)
     job.say(f"{len(sets.test)} test questions in {len(arms)} arms")
     return under_home(place)
 
