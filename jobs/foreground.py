@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.errors import ConfigError
 from jobs.console import Console
 from jobs.kinds import KINDS, checked_spec
 from jobs.processes import created
@@ -46,3 +47,26 @@ def run(kind: str, fields: dict[str, Any], name: str) -> Made:
     rows.finish(db, id, artifact=made)
     console.end(job.said)
     return Made(home() / made if made else None, job)
+
+
+def indexed(name: str) -> Path:
+    """The index of the dataset `name`, built now if there is none; a sample that is not imported yet is
+    imported."""
+    from engine.data.load import SAMPLES
+    from jobs.references import find, find_index
+
+    db = connect(home())
+    try:
+        source = find(db, "dataset", name)
+    except ConfigError:
+        if name not in SAMPLES:
+            raise
+        place = run("import", {"documents": name, "name": name}, name).place
+        assert place
+        source = place
+    try:
+        return find_index(db, "", source)
+    except ConfigError:
+        made = run("index", {"dataset": source.name}, name).place
+        assert made
+        return made

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.artifact import read_manifest
-from engine.data import dataset
+from engine.data import contamination, dataset
 from engine.data.records import Question
 from engine.data.split import split_questions
 from engine.errors import DataError
@@ -38,6 +38,7 @@ def asked(source: Path, written: Path | None = None) -> Asked:
     if any(question.split == "test" for question in own):
         # `written` avoided these when it was made
         dev, test = (tuple(q for q in own if q.split == split) for split in ("dev", "test"))
+        contamination.refuse(found, test)
         return Asked(dev, test, found)
     if written is None:
         raise DataError(

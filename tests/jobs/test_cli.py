@@ -19,7 +19,7 @@ from tests.commands import ROOT, Command, environment, run
 
 COMMANDS = [
     *("quickstart", "ask", "retrieval", "calibrate", "cascade", "publish", "bench", "setup"),
-    *("import", "clean"),
+    *("import", "clean", "split", "synthesize"),
     *("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run"),
 ]
 HEAVY = {

@@ -96,3 +96,54 @@ def test_what_cannot_be_done_is_one_sentence(
     ran = here(*arguments, home=tmp_path)
     assert ran.code == 1 and said in ran.err and "Traceback" not in ran.err
     assert len(ran.err.strip().split("\nbantam: ")[-1].split("\n")) == 1
+
+
+def test_split_makes_a_frozen_dataset_and_says_what_leaks(here: Command, tmp_path: Path) -> None:
+    rows = [
+        {"question": f"What is number {n}?", "answers": [f"a{n}"], "context": f"Text {n % 9} says things."}
+        for n in range(60)
+    ]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    home = tmp_path / "home"
+    here("import", str(tmp_path / "q.jsonl"), "--name", "numbers", home=home)
+    ran = here(
+        "split",
+        "--name",
+        "numbers",
+        "--train",
+        "0.5",
+        "--dev",
+        "0.25",
+        "--drop",
+        "false",
+        "--json",
+        home=home,
+    )
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["train"] + told["dev"] + told["test"] == 60 and set(told["frozen"]) == {
+        "train",
+        "dev",
+        "test",
+    }
+    kept = (home / "artifacts" / "dataset" / told["dataset"] / "questions.jsonl").read_text().splitlines()
+    where: dict[str, set[str]] = {}
+    for row in map(json.loads, kept):
+        where.setdefault(row["document"], set()).add(row["split"])
+    assert all(len(splits) == 1 for splits in where.values())
+    again = json.loads(
+        here(
+            "split",
+            "--name",
+            "numbers",
+            "--train",
+            "0.5",
+            "--dev",
+            "0.25",
+            "--drop",
+            "false",
+            "--json",
+            home=home,
+        ).out
+    )
+    assert again["dataset"] == told["dataset"]

@@ -1,0 +1,85 @@
+"""Whether questions to test with were seen in training: the same words, a long run of the same words, or
+nearly the same meaning.
+
+Runs of 13 words are what GPT-3's authors counted (Brown and others 2020, appendix C). Knows no file and no
+trainer.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from engine.data.records import Question
+from engine.errors import DataError
+
+RUN = 13
+ALIKE = 0.95
+_WORD = re.compile(r"\w+")
+
+
+class Leak(NamedTuple):
+    """A tested question, the one trained on that it is like, and how: "same", "13-gram" or "alike"
+    (cosine)."""
+
+    tested: str
+    trained: str
+    how: str
+    similarity: float
+
+
+def leaks(
+    trained: Sequence[Question], tested: Sequence[Question], embedder: Any = None, alike: float = ALIKE
+) -> list[Leak]:
+    """Every tested question with the first trained one it leaks from, surest sign first. Without an embedder
+    only words are compared. Source sentences are not compared: train and test may well ask about the same
+    documents."""
+    same = {_plain(question.question): question.id for question in reversed(trained)}
+    runs: dict[tuple[str, ...], str] = {}
+    for question in trained:
+        for run in _runs(question):
+            runs.setdefault(run, question.id)
+    found: dict[str, Leak] = {}
+    for question in tested:
+        if (other := same.get(_plain(question.question))) is not None:
+            found[question.id] = Leak(question.id, other, "same", 1.0)
+        elif (hit := next((runs[run] for run in _runs(question) if run in runs), None)) is not None:
+            found[question.id] = Leak(question.id, hit, "13-gram", 1.0)
+    left = [question for question in tested if question.id not in found]
+    if embedder is not None and left and trained:
+        old = embedder.vectors([question.question for question in trained])
+        for start in range(0, len(left), 512):
+            part = left[start : start + 512]
+            cosines = embedder.vectors([question.question for question in part]) @ old.T
+            for question, row in zip(part, cosines, strict=True):
+                best = int(row.argmax())
+                if float(row[best]) >= alike:
+                    found[question.id] = Leak(
+                        question.id, trained[best].id, "alike", round(float(row[best]), 3)
+                    )
+    return [found[question.id] for question in tested if question.id in found]
+
+
+def refuse(trained: Sequence[Question], tested: Sequence[Question]) -> None:
+    """Raise DataError when a tested question was trained on word for word: its numbers would mean nothing."""
+    same = {_plain(question.question): question.id for question in trained}
+    hits = [(q.id, same[_plain(q.question)]) for q in tested if _plain(q.question) in same]
+    if hits:
+        raise DataError(
+            f"{len(hits)} of {len(tested)} test questions were trained on, such as {hits[0][0]!r} (trained "
+            f"on as {hits[0][1]!r}): divide the questions again, or train without them."
+        )
+
+
+def without(trained: Sequence[Question], found: Sequence[Leak]) -> tuple[Question, ...]:
+    """The trained questions that no tested one leaks from."""
+    bad = {leak.trained for leak in found}
+    return tuple(question for question in trained if question.id not in bad)
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold()))
+
+
+def _runs(question: Question) -> list[tuple[str, ...]]:
+    words = _WORD.findall(question.question.casefold())
+    return [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]

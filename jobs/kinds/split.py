@@ -1,0 +1,85 @@
+"""Split: a new dataset with the questions of another one divided anew, frozen by fingerprint, checked for
+leaks."""
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from engine.artifact import read_manifest, whole, write_json
+from engine.data import contamination, dataset
+from engine.data.records import fingerprint
+from engine.data.split import check_frozen, divide, frozen
+from engine.errors import DataError
+from jobs.kinds.fields import Dataset, Frozen, Seed
+from jobs.references import find
+from jobs.running import Job
+from jobs.workspace import artifact, checked_name, key, under_home
+from storage import artifacts
+
+TITLE = "Split"
+ABOUT = "divide a dataset's questions into train, dev and test"
+MAKES = "dataset"
+DEVICE = False
+REPORT = "leaks.json"
+
+
+class Spec(Frozen):
+    """How to divide."""
+
+    dataset: Dataset
+    name: str = Field("", description="the new dataset's name; NAME-split if left out")
+    by: Literal["question", "document"] = Field(
+        "document", description="what stays together: a question, or all questions of a document"
+    )
+    train: float = Field(0.0, ge=0, le=1, description="share to train on")
+    dev: float = Field(1 / 3, ge=0, le=1, description="share to choose settings with")
+    keep: bool = Field(False, description="leave splits that the questions have already")
+    alike: float = Field(0.95, ge=0.5, le=1, description="cosine from which two questions count as the same")
+    drop: bool = Field(True, description="take questions out of train that dev or test leak from")
+    seed: Seed = 0
+
+
+def run(job: Job) -> str:
+    """Divide into a new dataset; what is left after train and dev is test."""
+    spec: Spec = job.spec
+    source = find(job.db, "dataset", spec.dataset)
+    manifest = read_manifest(source)
+    name = checked_name(spec.name or f"{manifest.get('name', spec.dataset)}-split"[:64])
+    place = artifact(MAKES, key("split", name, source.name, spec.model_dump(exclude={"dataset", "name"})))
+    if not whole(place):
+        corpus = dataset.load(source)
+        if not corpus.questions:
+            raise DataError(f"The dataset {spec.dataset!r} has no questions to divide: import or write some.")
+        shares = {"train": spec.train, "dev": spec.dev, "test": max(0.0, 1 - spec.train - spec.dev)}
+        questions = divide(corpus.questions, shares, spec.by, spec.seed, spec.keep)
+        train = [question for question in questions if question.split == "train"]
+        found = []
+        if train:
+            from engine.retrieval.embed import embedder
+
+            tested = [question for question in questions if question.split != "train"]
+            found = contamination.leaks(train, tested, embedder(), spec.alike)
+        if spec.drop and found:
+            kept = {question.id for question in contamination.without(train, found)}
+            questions = tuple(q for q in questions if q.split != "train" or q.id in kept)
+        facts = {"name": name, "source": manifest.get("source", ""), "split_of": source.name, "job": job.id}
+        facts |= {"frozen": frozen(questions), "leaks": len(found), "spec": spec.model_dump()}
+        rows = [leak._asdict() for leak in found]
+        made = replace(corpus, questions=questions)
+        dataset.save(place, made, facts, lambda folder: write_json(folder / REPORT, rows))
+    corpus = dataset.load(place)
+    check_frozen(read_manifest(place)["frozen"], corpus.questions)
+    artifacts.record_dataset(
+        job.db,
+        id=place.name,
+        name=name,
+        fingerprint=fingerprint(corpus.documents),
+        documents=len(corpus.documents),
+        questions=len(corpus.questions),
+        path=under_home(place),
+    )
+    count = {part: sum(q.split == part for q in corpus.questions) for part in ("train", "dev", "test")}
+    said = ", ".join(f"{number} {part}" for part, number in count.items())
+    job.say(f"{said}; {read_manifest(place)['leaks']} leaks into train found")
+    return under_home(place)
