@@ -44,6 +44,8 @@ def form(
         st.header(heading)
     st.caption(f"{known.about[0].upper()}{known.about[1:]}.")
     found, words = choices(db, kind)
+    if missing(kind, found):
+        return
     with st.form(f"launch_{kind}", border=True):
         values = forms.draw(
             known.Spec, f"launch_{kind}", start=start, leave=leave, choices=found, labels=words
@@ -52,6 +54,18 @@ def form(
     if sent:
         with said():
             submitted(queue.submit(kind, forms.made(known.Spec, values)))
+
+
+def missing(kind: str, found: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the workspace lacks something that the kind cannot do without; says what, and where to get
+    it."""
+    fields = KINDS[kind].Spec.model_fields
+    lacking = [name for name, options in found.items() if fields[name].is_required() and not options]
+    for name in lacking:
+        what = forms.extra(fields[name], "choose") or name
+        st.markdown(f"This needs a {what}, and there is none in this workspace yet.")
+        st.page_link("views/data.py", label="Import one on the page Data")
+    return bool(lacking)
 
 
 def submitted(id: str) -> None:

@@ -28,6 +28,8 @@ def knobs(db: Database) -> None:
     st.header("Train an adapter")
     st.caption(f"{known.about[0].upper()}{known.about[1:]}.")
     found, words = launch.choices(db, KIND)
+    if launch.missing(KIND, found):
+        return
     start: dict[str, Any] = {}
     if "method" in known.Spec.model_fields and hasattr(known.Spec, "defaults"):
         method = forms.draw(known.Spec, "train", only=["method"], columns=1)
