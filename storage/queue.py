@@ -59,7 +59,7 @@ def claim(
             db,
             f"""update job set state = 'running', lane = {LANE}, claims = claims + 1, attempts = attempts + 1,
                 started_at = :at, ended_at = null, heartbeat_at = null, pid = null, pid_created = null,
-                remote = null, error = null
+                remote = null, error = null, progress = 'null'
             where id = (select id from job where state = 'queued' and runner = :runner
                 and {LANE} in (select value from json_each(:lanes))
                 and (select count(*) from job as other where other.state = 'running'
@@ -85,7 +85,7 @@ def take(db: Database, id: str, *, at: str | None = None) -> Row | None:
             db,
             f"""update job set state = 'running', claims = claims + 1, attempts = attempts + 1, lane = device,
                 started_at = :at, ended_at = null, heartbeat_at = null, pid = null, pid_created = null,
-                error = null, cancel_requested = 0, cancel_at = null
+                error = null, cancel_requested = 0, cancel_at = null, progress = 'null'
             where id = :id and state not in ('running', 'done') and {FREE} returning *""",
             {"at": at or now(), "id": id},
         )

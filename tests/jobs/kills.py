@@ -2,7 +2,9 @@
 in peace. `python -m tests.jobs.kills [--seed N] [--kills N]` prints the figures.
 
 Killed are the worker, the process of the running job, and a page's process, which submits the jobs one by one
-and reads all the time as the lab's pages do. Whoever is killed is started again, as `make lab` does.
+and reads all the time as the lab's pages do. Whoever is killed is started again, as `make lab` does. The
+kills are spread over the queue, so that every kind of job is hit however fast the machine is: each job has
+its share of them, and is itself hit a few times at most, while it loads or while it works.
 """
 
 import argparse
@@ -30,7 +32,8 @@ from tests import tiny
 from tests.commands import QUESTIONS, ROOT, environment, write_material
 
 KILLS = 50
-PAUSE = (0.1, 5.0)  # seconds between two kills
+PAUSE = (0.1, 3.0)  # seconds between two kills
+HITS = 4  # a job's own process is killed so often at most
 DEADLINE = 1500.0
 WRITTEN = "written"
 PAGE = """
@@ -116,7 +119,7 @@ class Storm:
 
     def __init__(self, home: Path, plan: list[Any], seed: int) -> None:
         self.home, self.plan, self.rng = home, plan, random.Random(seed)
-        self.figures = Figures()
+        self.figures, self.hits = Figures(), Counter[str]()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.commands = {
             "worker": ["-m", "jobs", "worker"],
@@ -138,9 +141,18 @@ class Storm:
                         stderr=said,
                     )
 
+    def share(self, kills: int) -> int:
+        """How many kills there may have been by now: those of the jobs that are done, and of the next one."""
+        done = len(self.rows(jobs.DONE))
+        return kills if done >= len(self.plan) - 1 else kills * (done + 1) // len(self.plan)
+
     def kill(self) -> None:
         """Kill one of those that live; the job's process most often."""
-        live = [row for row in self.rows(jobs.RUNNING) if processes.alive(row["pid"], row["pid_created"])]
+        live = [
+            row
+            for row in self.rows(jobs.RUNNING)
+            if processes.alive(row["pid"], row["pid_created"]) and self.hits[row["id"]] < HITS
+        ]
         victims = ["page", "worker", "worker"] + ["job"] * 4 * len(live)
         name = self.rng.choice(victims)
         self.figures.kills[name] += 1
@@ -149,9 +161,22 @@ class Storm:
             self.running[name].wait(timeout=60)
             return
         row = self.rng.choice(live)
+        if self.rng.random() < 0.6:
+            self.wait_for_work(row)
+        self.hits[row["id"]] += 1
         self.figures.in_job[row["kind"]] += 1
         if processes.alive(row["pid"], row["pid_created"]):
             os.kill(row["pid"], signal.SIGKILL)
+
+    def wait_for_work(self, row: dict[str, Any]) -> None:
+        """Until the job has loaded what it needs and works, and a moment more; or it is no longer there."""
+        until = time.monotonic() + 60
+        while processes.alive(row["pid"], row["pid_created"]) and time.monotonic() < until:
+            now = next(one for one in self.rows() if one["id"] == row["id"])
+            if now["progress"] and now["progress"]["done"] > 0:
+                break
+            time.sleep(0.05)
+        time.sleep(self.rng.uniform(0.0, 1.0))
 
     def rows(self, state: str | None = None) -> list[dict[str, Any]]:
         database = connect(self.home)
@@ -174,7 +199,7 @@ class Storm:
             while not (self.figures.kills.total() >= kills and self.over()):
                 assert time.monotonic() - begun < DEADLINE, self.said()
                 self.start()
-                if self.figures.kills.total() < kills:
+                if self.figures.kills.total() < self.share(kills):
                     time.sleep(self.rng.uniform(*PAUSE))
                     self.kill()
                 else:
