@@ -1,6 +1,7 @@
 """The playground as a person uses it: ask, jump to a citation, stop, compare, vote, wait in the queue.
 
-The engine is scripted, the server and the browser are real. BANTAM_SCREENS keeps pictures of what is seen.
+The engine is scripted, the server and the browser are real. With BANTAM_SCREENS=WORKSPACE pictures of the
+real playground on that workspace go to docs/screens/.
 """
 
 import os
@@ -15,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app import playground
+from app.play.desk import Answers, Desk
 from engine.errors import ModelError
 from engine.inference.events import Event
 from storage import votes
@@ -45,7 +47,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
     running = []
 
-    def started(desk: ScriptedDesk, **options: Any) -> str:
+    def started(desk: Answers, **options: Any) -> str:
         blocks = playground.build(desk, **options)
         _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **playground.settings())
         running.append(blocks)
@@ -100,13 +102,6 @@ def violations(page: Page) -> list[str]:
 
 def sideways(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-
-def picture(page: Page, name: str) -> None:
-    if asked := os.environ.get("BANTAM_SCREENS"):
-        place = SCREENS if asked == "1" else Path(asked)
-        place.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(place / f"playground-{name}.png"), full_page=True)
 
 
 def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page: Page, serve: Serve) -> None:
@@ -294,7 +289,6 @@ def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
         ask(page, question)
         expect(page.locator("#ask-answer")).to_contain_text(ending)
         expect(page.locator("#ask-status")).to_contain_text("Answered in")
-        picture(page, f"{ending.lower()}-{scheme}")
         assert violations(page) == [], ending
     ask(page, "")
     expect(page.locator("#ask-status")).to_contain_text("The question is empty")
@@ -304,7 +298,6 @@ def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
     assert violations(page) == []
     page.get_by_role("button", name="Tie").click()
     expect(page.locator("#compare-score")).to_contain_text("1 ties")
-    picture(page, f"compare-{scheme}")
     assert violations(page) == []
 
 
@@ -314,7 +307,33 @@ def test_nothing_is_wider_than_a_telephone(page: Page, serve: Serve) -> None:
     ask(page, QUESTION)
     expect(page.locator("#ask-answer")).to_contain_text("Accepted")
     assert sideways(page) <= 0
-    picture(page, "narrow")
     compare(page)
     expect(page.locator("#compare-status")).to_contain_text("Done.")
     assert sideways(page) <= 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("BANTAM_SCREENS"), reason="pictures are made when asked for")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_pictures_of_the_real_playground(
+    page: Page, serve: Serve, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a test of answers: the first examples that end in each way are kept as they are."""
+    monkeypatch.setenv("BANTAM_HOME", os.environ["BANTAM_SCREENS"])
+    desk = Desk()
+    (name, *_) = desk.names()
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    url = serve(desk)
+    missing = {"Accepted", "Escalated", "Refused"}
+    for question in [*desk.offer(name).examples, "What is the capital of France?"]:
+        opened(page, url, scheme)  # anew, so that no ending of the question before is seen
+        ask(page, question)
+        expect(page.locator("#ask-status")).to_contain_text("Answered in")
+        ending = page.locator("#ask-answer .bt-badge").inner_text().capitalize()
+        if ending in missing:
+            missing.remove(ending)
+            page.screenshot(path=SCREENS / f"playground-{ending.lower()}-{scheme}.png", full_page=True)
+    assert not missing
+    compare(page, desk.offer(name).examples[0])
+    expect(page.locator("#compare-status")).to_contain_text("Done.")
+    page.screenshot(path=SCREENS / f"playground-compare-{scheme}.png", full_page=True)
