@@ -18,6 +18,8 @@ from engine.inference.model import Loaded
 from engine.progress import Metric, Progress, Report, Stopped, silent
 from engine.training.examples import Row
 
+SAVED = 0.05  # a checkpoint after each such share of the steps: a killed run loses a twentieth at most
+
 
 class LoraSpec(BaseModel):
     """What a LoRA SFT run is made of (Hu and others 2021, "LoRA", arXiv:2106.09685)."""
@@ -54,7 +56,9 @@ def train(
     """
     from peft import LoraConfig
     from transformers import PrinterCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
+
+    from engine.training.answers import AnswerTrainer
 
     fitting = [row for row in rows if row.length <= spec.max_length]
     if not fitting:
@@ -76,11 +80,11 @@ def train(
         completion_only_loss=True,
         gradient_checkpointing=loaded.device.kind == "cuda" and loaded.entry.parameters > 500,
         bf16=False,
-        logging_steps=5,
+        logging_steps=1,  # a mean over more would differ after a resume in the middle of them
         logging_nan_inf_filter=False,  # it would hide a loss that is no number, and the mean would be 0
         save_strategy="steps",
-        save_steps=0.25,
-        save_total_limit=1,
+        save_steps=SAVED,
+        save_total_limit=2,
         report_to="none",
         disable_tqdm=True,
         log_level="error",
@@ -88,6 +92,7 @@ def train(
         use_cpu=loaded.device.kind == "cpu",
         seed=spec.seed,
         dataset_num_proc=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
     )
     adapter = LoraConfig(
         r=spec.r,
@@ -96,7 +101,7 @@ def train(
         target_modules=list(loaded.entry.lora_targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    trainer = SFTTrainer(
+    trainer = AnswerTrainer(
         model=loaded.model,
         args=config,
         train_dataset=_dataset(ordered),
@@ -160,7 +165,7 @@ def _dataset(rows: Sequence[Row]) -> Any:
     return Dataset.from_dict(
         {
             "input_ids": [row.prompt + row.completion for row in rows],
-            "completion_mask": [[0] * len(row.prompt) + [1] * len(row.completion) for row in rows],
+            "labels": [[-100] * len(row.prompt) + row.completion for row in rows],
         }
     )
 
