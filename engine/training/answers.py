@@ -1,7 +1,7 @@
 """TRL's SFT trainer with the output layer computed where an answer's tokens stand, and nowhere else.
 
-TRL scores every position on a CPU; a prompt is forty times as long as its answer, and the scores of 49,152 words at
-each of its tokens were most of the memory. Imported only by sft.train: it needs trl and torch.
+TRL scores every position on a CPU; a prompt is forty times as long as its answer, and the scores of 49,152
+words at each of its tokens were most of the memory. Imported only by sft.train: it needs trl and torch.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from trl import SFTTrainer
 
 
 class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
-    """The loss is the mean negative log-probability of the labelled tokens of the whole step, as in SFTTrainer."""
+    """The loss is the mean negative log-probability of a step's labelled tokens, as in SFTTrainer."""
 
     def compute_loss(
         self,
@@ -20,7 +20,7 @@ class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """`inputs` holds input_ids, attention_mask and labels (batch, tokens); labels of -100 are not scored."""
+        """`inputs`: input_ids, attention_mask and labels (batch, tokens); a label of -100 is not scored."""
         labels = inputs["labels"][:, 1:]
         columns = (labels != -100).any(0).nonzero()[:, 0]
         rest = {key: value for key, value in inputs.items() if key != "labels"}

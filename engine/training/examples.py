@@ -9,7 +9,7 @@ then a refusal), and rows without evidence. Knows no trainer.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.data.records import Question
 from engine.evaluation.metrics import holds_answer
@@ -20,7 +20,7 @@ from engine.retrieval.compress import compress
 from engine.retrieval.index import Index
 from engine.retrieval.search import search_many
 
-VERSION = 2  # raise it when rows come out differently: adapters made of other rows are not taken again
+VERSION = 3  # raise it when rows come out differently: adapters made of other rows are not taken again
 FOCUSED, GROUNDED, WITHHELD, CLOSED = "focused", "grounded", "withheld", "closed-book"
 KINDS = (FOCUSED, GROUNDED, WITHHELD, CLOSED)
 
@@ -39,6 +39,30 @@ class Row:
         return len(self.prompt) + len(self.completion)
 
 
+class Mixture(NamedTuple):
+    """Of how many questions a row of each kind is made, 0..1."""
+
+    focused: float
+    joint: float
+    withheld: float
+    closed_book: float
+
+
+CHEAP = Mixture(focused=1.0, joint=0.3, withheld=0.3, closed_book=1.0)
+AS_SERVED = Mixture(focused=0.3, joint=1.0, withheld=0.3, closed_book=0.1)
+
+
+def usual_mixture(parameters: float) -> Mixture:
+    """The mixture for a model of that many millions of parameters.
+
+    A tiny one that already answers from evidence learns most from short rows, and they fit a few minutes. A
+    model that does not must learn to choose among bullets: rows of one bullet always cite [1], and where they
+    outnumber the others they teach just that; closed-book rows carry most of the loss and teach nothing about
+    evidence.
+    """
+    return CHEAP if 0 < parameters < 50 else AS_SERVED
+
+
 def rows(
     questions: Sequence[Question],
     index: Index,
@@ -46,17 +70,16 @@ def rows(
     *,
     k: int = 3,
     bullets: int = 6,
-    joint: float = 0.3,
-    withheld: float = 0.3,
-    closed_book: float = 1.0,
+    mixture: Mixture = CHEAP,
     seed: int = 0,
     report: Report = silent,
 ) -> list[Row]:
     """The rows of answerable `questions` whose `evidence` is a sentence of the index.
 
-    Each question gives one row over its evidence alone, as in the second look; a share `joint` gives one over
-    all its retrieved bullets; a share `withheld` a row that is answered by a refusal, half over the best
-    bullet that does not hold the answer, half over all of them; a share `closed_book` one without evidence.
+    Of the questions, a share `mixture.focused` gives a row over its evidence alone, as in the second look; a
+    share `joint` one over all its retrieved bullets; a share `withheld` a row that is answered by a refusal,
+    half over the best bullet that does not hold the answer, half over all of them; a share `closed_book` one
+    without evidence.
     Evidence that the retriever missed takes the place of the weakest bullet. The order is shuffled by `seed`.
     """
     rng = random.Random(seed)
@@ -67,16 +90,10 @@ def rows(
     report(Progress("rows", 0, len(questions), "questions"))
     for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
         served = compress(index, question.question, hits, bullets, vector=vector)
-        made.append(
-            _row(
-                tokenizer,
-                question.question,
-                [question.evidence],
-                answer_text(question.answers[0], 1),
-                FOCUSED,
-            )
-        )
-        if rng.random() < joint:
+        if rng.random() < mixture.focused:
+            said = answer_text(question.answers[0], 1)
+            made.append(_row(tokenizer, question.question, [question.evidence], said, FOCUSED))
+        if rng.random() < mixture.joint:
             evidence = [bullet.text for bullet in _with_evidence(served, question, rng)]
             cited = 1 + evidence.index(question.evidence)
             made.append(
@@ -85,12 +102,12 @@ def rows(
                 )
             )
         left = [bullet for bullet in served if not holds(bullet.text, question)]
-        if left and rng.random() < withheld:
+        if left and rng.random() < mixture.withheld:
             shown = left if rng.random() < 0.5 else [max(left, key=lambda bullet: bullet.score)]
             made.append(
                 _row(tokenizer, question.question, [bullet.text for bullet in shown], REFUSAL, WITHHELD)
             )
-        if rng.random() < closed_book:
+        if rng.random() < mixture.closed_book:
             made.append(_row(tokenizer, question.question, [], question.answers[0], CLOSED))
         report(Progress("rows", done, len(questions), "questions"))
     rng.shuffle(made)

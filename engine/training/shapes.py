@@ -15,9 +15,9 @@ from engine.errors import ModelError
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A decoder's shape. `width` is the hidden size, `inner` the MLP's; `head_width` a head's; `tied` says that
-    the output layer shares the embedding's weights; `fused` that query, key and value (and gate and up) are
-    one matrix each, as Phi has them."""
+    """A decoder's shape. `width` is the hidden size, `inner` the MLP's; `head_width` a head's; `tied` says
+    that the output layer shares the embedding's weights; `fused` that query, key and value (and gate and up)
+    are one matrix each, as Phi has them."""
 
     name: str
     layers: int
@@ -69,8 +69,8 @@ _SHAPES: dict[str, tuple[int, int, int, int, int, int, int, bool]] = {
 
 
 def facts(name: str) -> ModelFacts:
-    """The shape of a model: a catalog name, a hub id of the catalog or a local folder. Raises ModelError for a
-    hub model that is neither in the table nor on this machine."""
+    """The shape of a model: a catalog name, a hub id of the catalog or a local folder. Raises ModelError for
+    a hub model that is neither in the table nor on this machine."""
     entry = catalog.lookup(name)
     if entry.source == "adapter":
         return facts(entry.base)
@@ -104,6 +104,6 @@ def from_config(name: str, config: dict[str, Any]) -> ModelFacts:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"The config.json of {name!r} does not say {error}, so its memory cannot be estimated: use a decoder "
-            "model in transformers' format."
+            f"The config.json of {name!r} does not say {error}, so its memory cannot be estimated: use a "
+            "decoder model in transformers' format."
         ) from error

@@ -47,9 +47,18 @@ class Spec(Frozen):
     learning_rate: float = Field(
         0.0, ge=0, le=0.1, description="peak learning rate; 0 takes the usual one for the model's size"
     )
-    epochs: float = Field(1.0, gt=0, le=50, description="passes over the training rows")
+    epochs: float = Field(
+        0.0,
+        ge=0,
+        le=50,
+        description="passes over the training rows; 0 takes the usual number for the model's size",
+    )
     batch: int = Field(
-        16, ge=1, le=1024, description="rows an optimizer step", json_schema_extra=unit("rows")
+        0,
+        ge=0,
+        le=1024,
+        description="rows an optimizer step; 0 takes the usual number for the model's size",
+        json_schema_extra=unit("rows"),
     )
     micro_batch: int = Field(
         8,
@@ -73,15 +82,16 @@ class Spec(Frozen):
 
 def lora(spec: Spec) -> sft.LoraSpec:
     """What the trainer is told."""
-    rate = spec.learning_rate or sft.usual_rate(lookup(spec.small).parameters)
+    parameters = lookup(spec.small).parameters
+    rate = spec.learning_rate or sft.usual_rate(parameters)
     return sft.LoraSpec(
         r=spec.r,
         alpha=spec.alpha or 2 * spec.r,
         dropout=spec.dropout,
         learning_rate=rate,
-        epochs=spec.epochs,
+        epochs=spec.epochs or sft.usual_epochs(parameters),
         max_length=spec.max_length,
-        batch=spec.batch,
+        batch=spec.batch or sft.usual_batch(parameters),
         micro_batch=spec.micro_batch,
         seed=spec.seed,
     )
@@ -133,6 +143,7 @@ def _train(
         model.tokenizer,
         k=spec.k,
         bullets=spec.bullets,
+        mixture=examples.usual_mixture(model.entry.parameters),
         seed=spec.seed,
         report=job.report,
     )

@@ -17,7 +17,19 @@ from engine.inference.orchestrator import AnswerSpec, Compressed, Parts, answer
 from engine.inference.prompt import REFUSAL, answer_messages, completion_ids, parse, prompt_ids
 from engine.inference.trace import Bullet
 from engine.progress import Progress
-from engine.training.examples import CLOSED, FOCUSED, GROUNDED, WITHHELD, Row, holds, rows
+from engine.training.examples import (
+    AS_SERVED,
+    CHEAP,
+    CLOSED,
+    FOCUSED,
+    GROUNDED,
+    WITHHELD,
+    Mixture,
+    Row,
+    holds,
+    rows,
+    usual_mixture,
+)
 from tests.corpus import NOTHING_LIKE_IT, QUESTIONS
 
 NONE = {"joint": 0.0, "withheld": 0.0, "closed_book": 0.0}
@@ -25,7 +37,8 @@ ALL = {"joint": 1.0, "withheld": 1.0, "closed_book": 1.0}
 
 
 def made(small: Any, index: Any, questions: Sequence[Question] = QUESTIONS, **options: Any) -> list[Row]:
-    return rows(questions, index, small.tokenizer, **options)
+    shares = {name: options.pop(name) for name in Mixture._fields if name in options}
+    return rows(questions, index, small.tokenizer, mixture=CHEAP._replace(**shares), **options)
 
 
 def of(kind: str, found: Sequence[Row]) -> list[Row]:
@@ -173,6 +186,19 @@ def test_the_shares_say_how_many_rows_of_a_kind_there_are(small: Any, corpus_ind
     some = Counter(row.kind for row in made(small, corpus_index, often, **shares))
     for kind, share in zip((GROUNDED, WITHHELD, CLOSED), shares.values(), strict=True):
         assert abs(some[kind] - share * len(often)) < 25, kind
+
+
+def test_a_model_that_learns_the_task_sees_most_evidence_as_it_is_served(
+    small: Any, corpus_index: Any
+) -> None:
+    """Rows of one bullet always cite [1]: where they outnumbered the others, SmolLM2 cited [1] whatever it
+    read (citation precision 60 instead of 81)."""
+    assert (usual_mixture(8.5), usual_mixture(135), usual_mixture(0)) == (CHEAP, AS_SERVED, AS_SERVED)
+    found = made(small, corpus_index, QUESTIONS * 12, **AS_SERVED._asdict())
+    counts = Counter(row.kind for row in found)
+    assert counts[GROUNDED] == 12 * len(QUESTIONS) > 2 * counts[FOCUSED]
+    assert counts[CLOSED] < counts[GROUNDED] / 4
+    assert 0 < counts[FOCUSED] < counts[GROUNDED] / 2
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others(small: Any, corpus_index: Any) -> None:

@@ -13,7 +13,16 @@ from engine.inference.model import Loaded, load
 from engine.inference.prompt import answer_messages, answer_text, completion_ids, prompt_ids
 from engine.progress import Metric, Progress, Stopped
 from engine.training.examples import Row
-from engine.training.sft import LoraSpec, order, precision, train, usual_rate
+from engine.training.sft import (
+    LoraSpec,
+    order,
+    precision,
+    recomputes,
+    train,
+    usual_batch,
+    usual_epochs,
+    usual_rate,
+)
 from tests.corpus import QUESTIONS
 
 SPEC = LoraSpec(r=4, alpha=8, dropout=0.1, learning_rate=0.02, epochs=2, batch=2, micro_batch=2, seed=3)
@@ -307,8 +316,12 @@ def test_settings_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
         LoraSpec(**wrong)
 
 
-def test_small_models_take_larger_rates_and_float32() -> None:
+def test_what_is_usual_for_a_size() -> None:
     import torch
 
-    assert usual_rate(8.5) > usual_rate(135) > usual_rate(4000) == usual_rate(0)
+    assert usual_epochs(8.5) < usual_epochs(135) and usual_batch(8.5) > usual_batch(135)
+
+    assert usual_rate(135) > usual_rate(8.5) > usual_rate(4000) == usual_rate(0)
+    assert recomputes("cuda", 600_000_000) and not recomputes("cuda", 135_000_000)
+    assert not recomputes("cpu", 600_000_000)
     assert precision("bantam-small", "cpu") == torch.float32
