@@ -10,7 +10,7 @@ import torch
 from trl import SFTTrainer
 
 
-class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
+class AnswerTrainer(SFTTrainer):
     """The loss is the mean negative log-probability of a step's labelled tokens, as in SFTTrainer."""
 
     def compute_loss(
