@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.errors import TrainingError
 from engine.inference.model import Loaded
 from engine.progress import Metric, Progress, Report, Stopped, silent
+from engine.training.answers import answer_trainer
 from engine.training.examples import Row
 
 SAVED = 0.05  # a checkpoint after each such share of the steps: a killed run loses a twentieth at most
@@ -58,8 +59,6 @@ def train(
     from transformers import PrinterCallback
     from trl import SFTConfig
 
-    from engine.training.answers import AnswerTrainer
-
     fitting = [row for row in rows if row.length <= spec.max_length]
     if not fitting:
         raise TrainingError(
@@ -101,7 +100,7 @@ def train(
         target_modules=list(loaded.entry.lora_targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    trainer = AnswerTrainer(
+    trainer = answer_trainer()(
         model=loaded.model,
         args=config,
         train_dataset=_dataset(ordered),
