@@ -9,13 +9,32 @@ from jobs.verbs import Commands
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("bench", help="measure speed on this machine")
+    parser.add_argument("--decode", action="store_true", help="our decoding beside transformers' generate")
+    parser.add_argument("--float32", action="store_true", help="with --decode: in float32")
+    parser.add_argument(
+        "--exact", type=int, default=0, metavar="N", help="with --decode: also N random prompts in float32"
+    )
     add_json(parser)
     parser.set_defaults(command=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.decode:
+        _decode(options)
+        return
     from jobs.bench import STAGES, bench, shown
     from jobs.console import Console
 
     result = bench(Console(STAGES))
+    print_json(result) if options.json else print(shown(result))
+
+
+def _decode(options: argparse.Namespace) -> None:
+    from jobs.bench_decode import bench_decode, shown
+    from jobs.console import Console
+
+    console = Console(1)
+    console.begin("decode")
+    result = bench_decode(console, float32=options.float32, exact=options.exact)
+    console.end(f"{result['greedy']['prompts']} prompts")
     print_json(result) if options.json else print(shown(result))
