@@ -18,7 +18,7 @@ from engine.errors import ConfigError
 if TYPE_CHECKING:
     from jobs.running import Job
 
-NAMES = ("import", "clean", "split", "index", "synthesize", "train", "evaluate", "ablation")
+NAMES = ("import", "clean", "split", "index", "synthesize", "pairs", "train", "evaluate", "ablation")
 
 
 @dataclass(frozen=True)

@@ -10,5 +10,5 @@ from typing import TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 QUEUE = ("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run")
-DATA = ("import", "clean", "split", "synthesize")
+DATA = ("import", "clean", "split", "synthesize", "pairs", "export")
 VERBS = ("quickstart", "ask", "retrieval", *DATA, *QUEUE, "calibrate", "cascade", "publish", "bench", "setup")

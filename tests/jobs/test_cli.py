@@ -19,7 +19,7 @@ from tests.commands import ROOT, Command, environment, run
 
 COMMANDS = [
     *("quickstart", "ask", "retrieval", "calibrate", "cascade", "publish", "bench", "setup"),
-    *("import", "clean", "split", "synthesize"),
+    *("import", "clean", "split", "synthesize", "pairs", "export"),
     *("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run"),
 ]
 HEAVY = {

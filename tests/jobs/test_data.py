@@ -147,3 +147,25 @@ def test_split_makes_a_frozen_dataset_and_says_what_leaks(here: Command, tmp_pat
         ).out
     )
     assert again["dataset"] == told["dataset"]
+
+
+def test_export_of_pairs_chats_and_records(here: Command, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "a", "completion": "b"},
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+        {"text": "A document of some words."},
+    ]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    home = tmp_path / "home"
+    here("import", str(tmp_path / "x.jsonl"), "--name", "mixed", home=home)
+    ran = here(
+        "export", "--name", "mixed", "--format", "trl", "--out", str(tmp_path / "trl"), "--json", home=home
+    )
+    assert json.loads(ran.out)["rows"] == {"preference": 1, "chat": 1}
+    assert json.loads((tmp_path / "trl" / "chat.jsonl").read_text())["completion"][0]["content"] == "b"
+    ran = here("export", "--name", "mixed", "--out", str(tmp_path / "plain"), "--json", home=home)
+    assert json.loads(ran.out)["rows"] == {"documents": 1, "chats": 1, "pairs": 1}
+    ran = here("export", "--name", "nothing", home=home)
+    assert ran.code == 1 and "There is no dataset 'nothing'" in ran.err
+    ran = here("pairs", "--name", "nothing", home=home)
+    assert ran.code == 1 and "No pair can be made of the votes" in ran.err

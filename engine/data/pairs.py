@@ -1,0 +1,154 @@
+"""Preference pairs: from votes, from a model's own samples that the verifier ranked, from escalations, from a
+teacher asked for a good and a mediocre answer. Ties and pairs whose better side is only longer are left out,
+with counts.
+
+A preference trainer learns length before it learns anything else where the better answers are the longer ones
+(Park and others 2024, "Disentangling Length from Quality in DPO"). Knows no trainer and no model.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from engine.data.records import Message, Pair
+from engine.data.teacher import Request, chat
+
+VOTE, SAMPLES, ESCALATION, TEACHER = "vote", "on-policy", "escalation", "teacher"
+KEPT, TIE, CLOSE, LENGTH, REPEATED, EMPTY = (
+    "kept",
+    "the same answer",
+    "margin too small",
+    "lengths too unlike",
+    "repeated",
+    "an empty side",
+)
+SHORT = 8  # words that answers may differ in whatever their ratio
+
+
+class Chosen(NamedTuple):
+    """The pairs that are kept, and how many were kept and dropped by reason."""
+
+    pairs: tuple[Pair, ...]
+    counts: dict[str, int]
+
+
+def choose(pairs: Iterable[Pair], margin: float = 0.1, ratio: float = 2.0) -> Chosen:
+    """Keep pairs whose sides differ, by at least `margin` where it was measured, whose lengths (words) are
+    within `ratio` of each other or SHORT words, each once."""
+    counts: Counter[str] = Counter()
+    kept: list[Pair] = []
+    seen: set[tuple[Any, ...]] = set()
+    for pair in pairs:
+        verdict = _verdict(pair, margin, ratio)
+        key = (pair.prompt, pair.chosen, pair.rejected)
+        if verdict == KEPT and key in seen:
+            verdict = REPEATED
+        counts[verdict] += 1
+        if verdict == KEPT:
+            seen.add(key)
+            kept.append(replace(pair, id=pair.id or f"{pair.origin}-{len(kept) + 1:05d}"))
+    return Chosen(tuple(kept), dict(counts))
+
+
+def from_ranked(
+    prompt: Sequence[Mapping[str, str]],
+    answers: Sequence[tuple[str, float]],
+    origin: str = SAMPLES,
+    identity: str = "",
+) -> Pair | None:
+    """The best of several answers against the worst, by their scores (0 to 1); None with fewer than two."""
+    if len(answers) < 2:
+        return None
+    best, worst = max(answers, key=lambda one: one[1]), min(answers, key=lambda one: one[1])
+    margin = round(best[1] - worst[1], 4)
+    return Pair(identity, _messages(prompt), best[0], worst[0], origin, margin)
+
+
+def from_votes(votes: Iterable[Mapping[str, Any]]) -> list[Pair]:
+    """A pair of every vote for one side whose two sides were asked the same prompt; where the evidence
+    differed the better answer is paired under its own prompt only if the other could have been given there
+    too (a refusal or words without citation), so that no pair cites bullets that are not in its prompt."""
+    found = []
+    for vote in votes:
+        if vote["vote"] not in ("left", "right"):
+            continue
+        better, worse = vote["left_side"], vote["right_side"]
+        if vote["vote"] == "right":
+            better, worse = worse, better
+        if better["prompt"] != worse["prompt"] and not worse["refused"] and "[" in worse["raw"]:
+            continue
+        prompt = _messages(better["prompt"])
+        found.append(Pair(f"vote-{vote['id']}", prompt, better["raw"], worse["raw"], VOTE, None))
+    return found
+
+
+def from_escalations(
+    traces: Iterable[Mapping[str, Any]], prompts: Sequence[Sequence[Mapping[str, str]]]
+) -> list[Pair]:
+    """A pair of every trace in which a later tier's answer stood after an earlier one's was doubted: the one
+    that stood against the one that was doubted, under the prompt both were asked."""
+    found = []
+    for number, (trace, prompt) in enumerate(zip(traces, prompts, strict=True), 1):
+        drafts = [draft for draft in trace.get("drafts") or [] if (draft.get("answer") or {}).get("raw")]
+        if len(drafts) < 2:
+            continue
+        first, last = drafts[0], drafts[-1]
+        if first["tier"] == last["tier"] or not (last.get("verdict") or {}).get("supported"):
+            continue
+        scores = [((draft.get("verdict") or {}).get("score") or 0.0) for draft in (last, first)]
+        margin = round(scores[0] - scores[1], 4)
+        sides = (last["answer"]["raw"], first["answer"]["raw"])
+        found.append(Pair(f"escalation-{number}", _messages(prompt), *sides, ESCALATION, margin))
+    return found
+
+
+MEDIOCRE = {
+    "type": "object",
+    "properties": {
+        "good": {"type": "string", "minLength": 1},
+        "mediocre": {"type": "string", "minLength": 1},
+    },
+    "required": ["good", "mediocre"],
+}
+_ASK = (
+    "You write training pairs. Answer the question from the numbered evidence twice, each time a short "
+    'phrase and the number of the evidence, like: Paris [2]. "good" is right. "mediocre" is of the same '
+    "length and style and is the mistake a small model would make: a span of the evidence that does not "
+    'answer, or a wrong number. Answer with JSON: {"good": ..., "mediocre": ...}'
+)
+
+
+def asking(prompt: Sequence[Mapping[str, str]]) -> Request:
+    """What to ask a teacher for a pair under `prompt` (chat messages of the lab's own renderer)."""
+    user = next(message["content"] for message in reversed(prompt) if message["role"] == "user")
+    return Request(chat(_ASK, user), max_tokens=120, schema=MEDIOCRE)
+
+
+def from_teacher(prompt: Sequence[Mapping[str, str]], value: Mapping[str, str], identity: str = "") -> Pair:
+    """The pair a teacher wrote."""
+    return Pair(identity, _messages(prompt), value["good"].strip(), value["mediocre"].strip(), TEACHER, None)
+
+
+def trl(pair: Pair) -> dict[str, Any]:
+    """The row of TRL's conversational preference format."""
+    return {
+        "prompt": [message._asdict() for message in pair.prompt],
+        "chosen": [{"role": "assistant", "content": pair.chosen}],
+        "rejected": [{"role": "assistant", "content": pair.rejected}],
+    }
+
+
+def _verdict(pair: Pair, margin: float, ratio: float) -> str:
+    if not pair.chosen.strip() or not pair.rejected.strip():
+        return EMPTY
+    if " ".join(pair.chosen.casefold().split()) == " ".join(pair.rejected.casefold().split()):
+        return TIE
+    if pair.margin is not None and pair.margin < margin:
+        return CLOSE
+    long, short = sorted((len(pair.chosen.split()), len(pair.rejected.split())), reverse=True)
+    return LENGTH if long > ratio * short and long - short > SHORT else KEPT
+
+
+def _messages(prompt: Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    return tuple(Message(str(message["role"]), str(message["content"])) for message in prompt)

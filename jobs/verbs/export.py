@@ -1,0 +1,41 @@
+"""`python -m jobs export --name NAME --format trl|sft|jsonl`: write training data for other tools."""
+
+import argparse
+
+from jobs.options import add_json, print_json
+from jobs.verbs import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    about = "write training data as other tools take it"
+    parser = commands.add_parser("export", help=about, description=f"{about}: JSONL, and a datasets folder")
+    parser.add_argument("--name", required=True, help="a dataset (name or id), or the id of pairs")
+    formats = "trl: pairs and chats; sft: training rows as they are served; jsonl: the records as they are"
+    parser.add_argument("--format", choices=("trl", "sft", "jsonl"), default="jsonl", help=formats)
+    parser.add_argument("--out", default="", help="the folder to write (default: NAME-FORMAT)")
+    parser.add_argument("--model", default="", help="sft: the model whose tokenizer renders the rows")
+    parser.add_argument("--limit", type=int, default=0, help="sft: at most so many questions (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="sft: seed of what is drawn (default: 0)")
+    add_json(parser)
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from engine.catalog import SMALL
+    from jobs.exporting import run
+    from jobs.workspace import checked_name
+
+    out = Path(options.out or f"{checked_name(options.name)}-{options.format}")
+    told = run(options.name, options.format, out, options.model or SMALL, max(0, options.limit), options.seed)
+    if options.json:
+        print_json(told)
+        return
+    for name, rows in told["rows"].items():
+        print(f"{rows} rows: {out / name}.jsonl")
+    if "preview" in told:
+        shown = "".join(f"\033[1m{text}\033[0m" if learned else text for text, learned in told["preview"])
+        print(f"{told['tokens']} tokens, the loss counts {told['learned']}; the first row, learned in bold:")
+        print(shown)

@@ -1,0 +1,39 @@
+"""`python -m jobs pairs --name NAME`: make preference pairs from votes, escalations or samples."""
+
+import argparse
+
+from jobs.options import add_json, print_json
+from jobs.verbs import Commands
+
+SETTINGS = ("source", "questions", "samples", "temperature", "margin", "ratio", "device", "seed")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    about = "make preference pairs from votes, escalations or the model's own samples"
+    parser = commands.add_parser("pairs", help=about, description=about)
+    parser.add_argument("--name", required=True, help="the experiment whose prompts and models are used")
+    for setting in SETTINGS:
+        about = f"the setting {setting}; `submit pairs --settings` says what it takes"
+        parser.add_argument(f"--{setting}", default=None, help=about)
+    add_json(parser)
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from engine.artifact import read_manifest
+    from jobs.foreground import run
+    from jobs.workspace import checked_name
+
+    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
+    name = checked_name(options.name)
+    place, job = run("pairs", {"experiment": name, **fields}, name)
+    assert place
+    made = read_manifest(place)
+    if options.json:
+        print_json({"name": name, "pairs": place.name, "kept": made["pairs"], "counts": made["counts"]})
+        return
+    print(job.said)
+    for reason, count in made["counts"].items():
+        print(f"{count:>6}  {reason}")
+    print(f"The pairs: {place / 'pairs.jsonl'}; as TRL takes them: export --name {place.name} --format trl")
