@@ -4,6 +4,7 @@ with its evidence, and the report as files.
 It reads what jobs have scored; it scores nothing.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def downloads(experiment: Experiment) -> None:
             if file.is_file():
                 st.download_button(
                     f"report.{ending}",
-                    data=file.read_bytes if ending == "html" else file.read_bytes(),
+                    data=file.read_bytes,
                     file_name=f"{experiment.name}.{ending}",
                     mime=mime,
                     key=f"evaluate_download_{ending}",
@@ -137,6 +138,34 @@ def evidence(trace: Mapping[str, Any]) -> None:
     )
 
 
+def calibration(experiment: Experiment) -> None:
+    """The verifier's calibration and the cascade on this experiment, where they were measured."""
+    st.header("Calibration and cascade")
+    report = home() / "artifacts" / "calibration" / experiment.name / "report.md"
+    if not report.is_file():
+        st.text(
+            "Not measured yet. How far the verifier can be believed, and what a cascade saves, is measured "
+            "by:"
+        )
+        st.code(
+            f".venv/bin/python -m jobs calibrate --name {experiment.name}", language=None, wrap_lines=True
+        )
+        return
+    with st.expander("The verifier's belief against what was right, and the cascade at its threshold"):
+        # headings as bold lines: the page has an order of headings of its own
+        st.markdown(re.sub(r"^#+ (.+)$", r"**\1**", report.read_text(encoding="utf-8"), flags=re.M))
+    page = report.with_suffix(".html")
+    if page.is_file():
+        st.download_button(
+            "Its figures (html)",
+            data=page.read_bytes,
+            file_name=f"{experiment.name}-calibration.html",
+            mime="text/html",
+            key="evaluate_calibration",
+            on_click="ignore",
+        )
+
+
 def answered_by(experiment: Experiment) -> str:
     """The id of the job whose answers the experiment's table is made of."""
     manifest = read_manifest(experiment.report.parent)
@@ -152,6 +181,7 @@ def experiment_page(db: Database, found: list[Experiment]) -> None:
     results.table(rows, "evaluate_table")
     results.plots(rows, "evaluate")
     answers(db, answered_by(experiment))
+    calibration(experiment)
     downloads(experiment)
 
 

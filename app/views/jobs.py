@@ -39,6 +39,11 @@ def one(id: str) -> bool:
         st.markdown("**Log**")
         tail = queue.log_tail(row, TAIL)
         st.code(tail or "Nothing yet.", language=None, wrap_lines=True)
+        log = queue.log(row)
+        if tail and log.is_file():
+            st.download_button(
+                "The whole log", data=log.read_bytes, file_name=f"{id}.log", key="jobs_log", on_click="ignore"
+            )
     return row is not None and row["state"] in jobcard.UNFINISHED
 
 

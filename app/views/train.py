@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from sqlite_utils import Database
 
-from app import charts, forms, jobcard, launch, results, tables
+from app import charts, forms, jobcard, launch, memory, results, tables
 from app.frame import dark, nothing, said, watching, workspace
 from app.text import duration, plain
 from jobs import queue
@@ -40,6 +40,7 @@ def knobs(db: Database) -> None:
     values = method | forms.draw(
         known.Spec, key, start=start, leave=list(method), choices=found, labels=words
     )
+    memory.show(db, values)
     if st.button("Queue this job", type="primary", key="train_submit"):
         with said():
             launch.submitted(queue.submit(KIND, forms.made(known.Spec, values)))

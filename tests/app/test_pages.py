@@ -210,6 +210,14 @@ def test_a_form_queues_what_it_says(full: Path) -> None:
     assert newest["spec"]["r"] == 4
 
 
+def test_the_memory_estimate_moves_with_the_knobs(full: Path) -> None:
+    at = opened("train")
+    before = at.metric[0].value
+    at.number_input(key="train__micro_batch").set_value(1).run()
+    assert ran(at).metric[0].value != before
+    assert "Measured peaks of past runs" in said(at) and "1.9 GB" in said(at)
+
+
 def test_two_runs_are_overlaid_and_only_what_differs_is_listed(full: Path) -> None:
     at = opened("train")
     at.multiselect(key="train_runs").set_value([filled.DONE, filled.OTHER]).run()
@@ -238,6 +246,15 @@ def test_a_question_shows_every_arms_answer_with_its_evidence(full: Path) -> Non
     text = said(ran(at))
     assert "Huygens landed on Titan in January 2005." in text and "(cited)" in text
     assert [box.label.split(":")[0].replace("\\", "") for box in at.expander][:4] == list(filled.ARMS)
+
+
+def test_a_calibration_is_shown_where_there_is_one_else_how_to_get_it(full: Path) -> None:
+    assert "jobs calibrate --name space" in said(opened("evaluate"))
+    folder = full / "artifacts" / "calibration" / "space"
+    folder.mkdir(parents=True)
+    (folder / "report.md").write_text("# Calibration of space\n\nAUROC 0.81\n", encoding="utf-8")
+    at = opened("evaluate")
+    assert "**Calibration of space**" in said(at) and "AUROC 0.81" in said(at)
 
 
 # index
