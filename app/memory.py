@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import streamlit as st
-from pydantic import ValidationError
 from sqlite_utils import Database
 
-from app import charts, results
+from app import charts, forms, results
 from app.frame import dark
 from app.text import plain, size
 from engine.device import cpu_multiplies_bf16
 from engine.errors import LabError
 from jobs import queue
+from jobs.kinds import train
 from storage import jobs, metrics
 
 PEAK = "peak_memory"  # the metric, in bytes, that a training job keeps
@@ -31,7 +31,7 @@ def show(db: Database, values: Mapping[str, Any]) -> None:
 
     try:
         made = counted(values)
-    except (LabError, ValidationError, ValueError) as error:
+    except LabError as error:
         st.caption(f"No memory estimate: {plain(str(error).splitlines()[0])}")
         return
     room = None if made.device == "cuda" else psutil.virtual_memory().total
@@ -62,20 +62,13 @@ class Counted(NamedTuple):
 
 
 def counted(values: Mapping[str, Any]) -> Counted:
-    """The estimate for the knobs' values. Raises LabError or ValueError for values that mean nothing."""
+    """The estimate for the knobs' values. Raises LabError for values that mean nothing."""
     from engine.training import memory
-    from engine.training.sft import LoraSpec
 
-    named = {
-        name: value for name, value in values.items() if name in LoraSpec.model_fields and value is not None
-    }
-    if not named.get("learning_rate"):
-        named.pop("learning_rate", None)  # 0 is "the usual one"; memory does not depend on it
-    if not named.get("alpha") and "r" in named:
-        named["alpha"] = 2 * named["r"]
-    spec = LoraSpec(**named)
-    shape = memory.facts(str(values.get("small") or ""))
-    device = _device(str(values.get("device") or "auto"))
+    asked = forms.made(train.Spec, values)
+    spec = train.lora(asked)
+    shape = memory.facts(asked.small)
+    device = _device(asked.device)
     precision = _precision(device, shape.parameters)
     made = memory.estimate(spec, shape, device=device, precision=precision)
     parts = {NAMES.get(name, name): count for name, count in made.parts().items()}

@@ -73,6 +73,19 @@ def host_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def peak_memory(kind: str) -> int:
+    """The most bytes that this process has held until now: PyTorch's on a GPU, else main memory."""
+    import resource
+    import sys
+
+    import torch
+
+    if kind == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most) * (1 if sys.platform == "darwin" else 1024)  # kilobytes on Linux
+
+
 def processor() -> str:
     """The processor's name and the cores this process may use, as one phrase."""
     import os

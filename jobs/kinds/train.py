@@ -14,6 +14,8 @@ from pydantic import Field
 from engine.artifact import read_manifest, whole
 from engine.catalog import SMALL, lookup
 from engine.data.records import Question, fingerprint
+from engine.device import peak_memory
+from engine.progress import Metric
 from engine.retrieval import index as indexes
 from engine.training import adapters, examples, sft
 from jobs.kinds.fields import Bullets, Dataset, Device, Frozen, Index, K, Questions, Seed, choose, unit
@@ -148,6 +150,7 @@ def _train(
         report=job.report,
     )
     trained = sft.train(model, rows, told, work, job.report, job.cancelled)
+    job.report(Metric("peak_memory", 0, float(peak_memory(model.device.kind))))
     manifest = {
         "base": spec.small,
         "template": model.template,
