@@ -12,16 +12,25 @@ from engine.retrieval.search import Hit
 
 SHOWN = 2_000  # characters of one untrusted text that are shown
 LOW = "Low relevance: even the best chunk has little to do with the question. Take the answer with care."
-PARTS = {
+PARTS = {  # the verifier's features (engine/inference/verify.py) as a person reads them
     "coverage": "words found in the cited bullets",
     "bigrams": "word pairs found there",
     "numbers": "numbers match",
     "names": "names match",
     "agreement": "same as the reader's answer",
     "answerable": "reader sees an answer",
+    "span": "reader sure of its answer",
+    "standing": "reader sees it in a cited bullet",
     "willing": "model willing to answer",
-    "certain": "model sure of each word",
+    "certain": "model sure of its least sure word",
+    "sure": "model sure of the whole",
+    "asked": "bullets speak of the question",
+    "leading": "no other bullet fits better",
+    "fresh": "does not repeat the question",
+    "fitting": "of the kind asked for",
+    "brief": "short",
     "similarity": "meaning close to the bullets",
+    "relevance": "bullets close to the question",
     "samples": "samples agree",
     "retrieval": "evidence fits the question",
 }
@@ -52,6 +61,15 @@ def answer(view: View, prefix: str) -> str:
     said = draft.text or (draft.answer.raw or draft.answer.text if draft.answer else "")
     title = f"Draft{f' of {draft.tier}' if draft.tier else ''}"
     return _box("working", title, f'<p class="bt-answer">{esc(said)}<span class="bt-caret"></span></p>')
+
+
+def ending(view: View) -> str:
+    """How it ended: "accepted", "escalated" (and accepted from a later tier), "refused", or "" so far."""
+    if view.trace is None or view.error:
+        return ""
+    if view.trace.answer.refused:
+        return "refused"
+    return "escalated" if any(turn.ended for turn in view.turns) else "accepted"
 
 
 def steps(view: View) -> str:
@@ -131,9 +149,7 @@ def _final(view: View, prefix: str) -> str:
     trace = view.trace
     if trace is None:
         return ""
-    escalated = any(turn.ended for turn in view.turns) and not trace.answer.refused
-    kind = "refused" if trace.answer.refused else "escalated" if escalated else "accepted"
-    title = {"refused": "Refused", "escalated": "Escalated", "accepted": "Accepted"}[kind]
+    kind = ending(view)
     shown = trace.shaped or trace.answer.text
     body = f'<p class="bt-answer">{esc(shown)} {_citations(trace.answer, prefix)}</p>'
     if not trace.answer.refused and trace.bullets and not trace.answer.citations:
@@ -141,7 +157,7 @@ def _final(view: View, prefix: str) -> str:
     if trace.answer.moved:
         body += f"<p>{esc(trace.answer.moved)}</p>"
     body += f'<p class="bt-decision">{esc(_sentence(trace.decision))}</p>' if trace.decision else ""
-    return _box(kind, title, body)
+    return _box(kind, kind.capitalize(), body)
 
 
 def _citations(given: Answer, prefix: str) -> str:

@@ -206,3 +206,9 @@ def test_a_blind_side_tells_nothing_of_its_set_up() -> None:
 
 def test_long_text_is_cut_where_it_is_shown() -> None:
     assert len(panels.esc("x" * 100_000)) < panels.SHOWN + 10
+
+
+def test_every_feature_of_the_verifier_has_words() -> None:
+    from engine.inference.verify import REASONS
+
+    assert set(REASONS) <= set(panels.PARTS)
