@@ -5,7 +5,7 @@ replayed without asking a model) and the report. What was answered already is ta
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from engine.inference.belief import Calibration
 from engine.inference.orchestrator import answer_many
 from engine.inference.spec import AnswerSpec
 from engine.inference.tiers import ReaderTier
+from engine.inference.verify import overlap
 from engine.progress import Progress, Report, silent
 from jobs.opened import Opened, open_experiment
 from jobs.workspace import artifact, checked_name, home, key
@@ -58,8 +59,11 @@ def calibrate(
     opened = open_experiment(name, device)
     names = [one.strip() for one in tiers.split(",") if one.strip()] or usual_tiers(opened)
     spec = answer_spec(opened)
-    judged = [judge(opened, tier, spec, report) for tier in dict.fromkeys([*names, "reader"])]
-    pair = [one for one in judged if one.tier in names]
+    first, last = names[0], names[-1]
+    names = list(dict.fromkeys([first, *names[1:-1], "reader", last]))
+    answers = {tier: answered(opened, tier, spec, report) for tier in names}
+    judged = [judge(tier, answers[tier], answers[first] if tier != first else None) for tier in names]
+    pair = [one for one in judged if one.tier != "reader"]
     facts = measured(pair)
     manifest = {
         "kind": "calibration",
@@ -128,9 +132,14 @@ def answer_spec(opened: Opened) -> AnswerSpec:
     return opened.spec(arm).model_copy(update={"tau": 0.0})
 
 
-def judge(opened: Opened, tier: str, spec: AnswerSpec, report: Report) -> Judged:
-    """Answer all questions with one tier, fit its calibration on dev."""
-    scored = answered(opened, tier, spec, report)
+def judge(tier: str, scored: Sequence[Scored], beside: Sequence[Scored] | None = None) -> Judged:
+    """Fit one tier's calibration on its dev answers. `beside` are the first tier's answers to the same
+    questions: agreeing with them is one more feature, as it is when the cascade serves."""
+    scored = (
+        [_with_peer(one, other) for one, other in zip(scored, beside or scored, strict=True)]
+        if (beside)
+        else list(scored)
+    )
     dev = tuple(one for one in scored if one.question.split == "dev")
     test = tuple(one for one in scored if one.question.split == "test")
     parts, right = outcomes(dev)
@@ -139,6 +148,15 @@ def judge(opened: Opened, tier: str, spec: AnswerSpec, report: Report) -> Judged
     price = next((draft.price for one in scored for draft in one.trace.drafts), 0.0)
     named = next((one.trace.tier for one in scored if one.trace.tier), tier)
     return Judged(tier, named, price, dev, test, fit(parts, right), held)
+
+
+def _with_peer(one: Scored, first: Scored) -> Scored:
+    verdict, drafts = one.trace.verdict, first.trace.drafts
+    if verdict is None or not drafts:
+        return one
+    peer = round(overlap(one.trace.answer.text, drafts[0].answer.text), 4)
+    parts = {**verdict.parts, "peer": peer}
+    return replace(one, trace=replace(one.trace, verdict=replace(verdict, parts=parts)))
 
 
 def answered(opened: Opened, tier: str, spec: AnswerSpec, report: Report) -> list[Scored]:

@@ -1,12 +1,15 @@
 """Choose a cascade's dials on dev and show what they do on test, from the answers a calibration kept.
 
-Asks no model: the tiers' answers are those of jobs.calibration.
+The tiers before the last are all asked (the reader's span is there anyway, the verifier needs it) and
+the most credible of their drafts stands, unless it is doubted: then the last tier's does. Asks no model
+itself.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from engine.artifact import write_json, writing
+from engine.artifact import whole, write_json, writing
 from engine.errors import ConfigError
 from engine.evaluation import curves, risk, threshold
 from engine.evaluation.curves import Curve, Pair, Point
@@ -15,9 +18,18 @@ from engine.evaluation.scoring import Scored
 from engine.progress import Report, silent
 from jobs import calibration
 from jobs.calibration import Judged
-from jobs.workspace import artifact
+from jobs.workspace import artifact, checked_name
 
 BUDGET = 0.3
+
+
+class Seen(NamedTuple):
+    """One question's draft, P(correct) of it (-1 where the tier refused), and what it took: tokens times
+    price."""
+
+    scored: Scored
+    believed: float
+    cost: float
 
 
 def cascade(
@@ -30,15 +42,13 @@ def cascade(
     """Set the dials of the experiment's cascade by a budget (share escalated) or a risk (share of the wrong
     answers let through), and keep them with the calibration, which is made now if it is not there."""
     _check(budget, risked)
-    if not _there(name):
+    if not whole(artifact("calibration", checked_name(name))):
         calibration.calibrate(name, device=device, report=report)
     manifest, judged = calibration.read(name)
-    small, large = judged[manifest["order"][0]], judged[manifest["order"][-1]]
-    reader = judged.get("reader")
-    settings, result = choose(small, large, budget, risked)
-    test = pairs(small, large, small.believed(small.test), large.believed(large.test), small.test, large.test)
-    alone = [("reader alone", reader_point(reader, large, test))] if reader else []
-    lines = curves.curves(test, alone)
+    tiers = [judged[tier] for tier in manifest["order"]]
+    settings, result = choose(tiers, budget, risked)
+    test = pairs([side(one, "test") for one in tiers])
+    lines = curves.curves(test, [(f"{one.name} alone", alone(one, test)) for one in tiers[:-1]])
     from jobs.calibration_report import write
 
     made = manifest | {"cascade": {"settings": settings, "result": result}}
@@ -47,67 +57,74 @@ def cascade(
         for one in judged.values():
             calibration.save(folder, one)
         write_json(folder / "curves.json", [plain(line) for line in lines])
-        write(folder, made, [small, large], lines)
+        write(folder, made, [judged[tier] for tier in manifest["by_tier"]], lines)
     return {"name": name, **result, "settings": settings, "report": str(place / "report.md")}
 
 
 def choose(
-    small: Judged, large: Judged, budget: float | None, risked: float | None
+    tiers: Sequence[Judged], budget: float | None, risked: float | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings (fields of AnswerSpec) chosen on dev, and what they do on test."""
-    dev = pairs(small, large, small.held_out, large.held_out, small.dev, large.dev)
-    test = pairs(small, large, small.believed(small.test), large.believed(large.test), small.test, large.test)
+    dev, test = ([side(one, split) for one in tiers] for split in ("dev", "test"))
     promised = None
     if risked is None:
-        limit = curves.budget(dev, BUDGET if budget is None else budget)
+        limit = curves.budget(pairs(dev), BUDGET if budget is None else budget)
     else:
-        promised = risk.choose([pair.believed for pair in dev], [right(one) for one in small.dev], risked)
-        limit = -promised.tau - 1e-12
-    best = curves.at_doubt(dev, limit, best=True).gain > curves.at_doubt(dev, limit).gain
-    final, stands = finals(dev, small.dev, large.dev, limit, best)
+        first = credible(dev[:-1])
+        believed, outcome = [one.believed for one in first], [right(one.scored) for one in first]
+        limit = -risk.choose(believed, outcome, risked).tau
+    final = finals(dev, limit)
     if risked is None:
-        tau = threshold.choose(final, [one.f1 for one in stands]).tau
+        tau = threshold.choose([one.believed for one in final], [one.scored.f1 for one in final]).tau
     else:
-        promised = risk.choose(final, [right(one) for one in stands], risked)
+        promised = risk.choose([one.believed for one in final], [right(one.scored) for one in final], risked)
         tau = promised.tau
     accept = min(1.0, max(0.0, -limit))
-    settings = {"accept": accept, "tau": tau, "ensemble": best}
-    return settings, _shown(small, large, test, limit, best, tau, promised, dev)
+    settings = {"accept": accept, "tau": tau, "ensemble": len(tiers) > 2}
+    return settings, _shown(tiers[0], test, limit, tau, promised)
 
 
-def pairs(
-    small: Judged,
-    large: Judged,
-    believed: Sequence[float],
-    checked: Sequence[float],
-    first: Sequence[Scored],
-    second: Sequence[Scored],
-) -> list[Pair]:
-    """Each question's two drafts side by side. The first tier's cost includes the reader's look at the
-    evidence, which its verdict needs."""
+def side(judged: Judged, split: str) -> list[Seen]:
+    """A tier's drafts on dev (believed by fits that had not seen them) or test."""
+    scored = judged.dev if split == "dev" else judged.test
+    believed = judged.held_out if split == "dev" else judged.believed(judged.test)
     return [
-        Pair(one.f1, two.f1, p, q, _cost(one, small.price) + _reading(one), _cost(two, large.price))
-        for one, two, p, q in zip(first, second, believed, checked, strict=True)
+        Seen(one, p, judged.price * (one.trace.prompt_tokens + one.trace.output_tokens))
+        for one, p in zip(scored, believed, strict=True)
     ]
 
 
-def finals(
-    rows: Sequence[Pair], first: Sequence[Scored], second: Sequence[Scored], limit: float, best: bool
-) -> tuple[list[float], list[Scored]]:
-    """What the cascade says at the end, before anything is refused: P(correct) and the draft that stands."""
-    up = [pair.doubt > limit and (not best or pair.checked >= pair.believed) for pair in rows]
-    return (
-        [pair.checked if one else pair.believed for pair, one in zip(rows, up, strict=True)],
-        [two if went else one for one, two, went in zip(first, second, up, strict=True)],
-    )
+def credible(sides: Sequence[Sequence[Seen]]) -> list[Seen]:
+    """For each question the most credible of several tiers' drafts, the first wins a tie; all are paid
+    for."""
+    return [
+        max(row, key=lambda one: one.believed)._replace(cost=sum(one.cost for one in row))
+        for row in zip(*sides, strict=True)
+    ]
 
 
-def reader_point(reader: Judged, large: Judged, test: Sequence[Pair]) -> Point:
-    """The reader alone, on the figure."""
-    gains = [one.f1 for one in reader.test if one.f1 is not None]
-    whole = sum(pair.dear for pair in test)
-    cost = sum(_reading(one) for one in large.test)
-    return Point(0.0, sum(gains) / len(gains) if gains else 0.0, cost / whole if whole else 0.0)
+def pairs(sides: Sequence[Sequence[Seen]]) -> list[Pair]:
+    """Each question as the cascade sees it: the most credible draft of the tiers before the last, and the
+    last's."""
+    return [
+        Pair(one.scored.f1, two.scored.f1, one.believed, two.believed, one.cost, two.cost)
+        for one, two in zip(credible(sides[:-1]), sides[-1], strict=True)
+    ]
+
+
+def finals(sides: Sequence[Sequence[Seen]], limit: float) -> list[Seen]:
+    """What the cascade says at the end, before anything is refused; `limit` is the doubt above which the last
+    tier is asked."""
+    first = credible(sides[:-1])
+    return [two if -one.believed > limit else one for one, two in zip(first, sides[-1], strict=True)]
+
+
+def alone(judged: Judged, test: Sequence[Pair]) -> Point:
+    """One tier alone, on the figure."""
+    rows = side(judged, "test")
+    gains = [one.scored.f1 for one in rows if one.scored.f1 is not None]
+    dear = sum(pair.dear for pair in test)
+    return Point(0.0, sum(gains) / max(1, len(gains)), sum(one.cost for one in rows) / dear if dear else 0.0)
 
 
 def plain(line: Curve) -> dict[str, Any]:
@@ -117,84 +134,56 @@ def plain(line: Curve) -> dict[str, Any]:
 
 def _shown(
     small: Judged,
-    large: Judged,
-    test: list[Pair],
+    test: Sequence[Sequence[Seen]],
     limit: float,
-    best: bool,
     tau: float,
     promised: risk.Risk | None,
-    dev: list[Pair],
 ) -> dict[str, Any]:
-    none, every = curves.always(test)
-    here = curves.at_doubt(test, limit, best=best)
-    final, stands = finals(test, small.test, large.test, limit, best)
-    through = risk.at(tau, final, [right(one) for one in stands])
-    answers = [(one.f1, p) for one, p in zip(stands, final, strict=True) if one.f1 is not None]
-    others = [p for one, p in zip(stands, final, strict=True) if one.f1 is None]
-    ranked = curves.at_share(test, here.escalated, best=best)
-    same = curves.at_share(test, BUDGET, best=best)
+    rows = pairs(test)
+    (none, every), here = curves.always(rows), curves.at_doubt(rows, limit)
+    single, final = alone(small, rows), finals(test, limit)
+    through = risk.at(tau, [one.believed for one in final], [right(one.scored) for one in final])
+    stands = [(one.scored.f1, one.believed >= tau) for one in final if one.scored.f1 is not None]
+    others = [one.believed < tau for one in final if one.scored.f1 is None]
+    usual = curves.at_share(rows, BUDGET)
+    wishful = [replace(pair, wish=(pair.large or 0.0) - (pair.small or 0.0)) for pair in rows]
     return {
-        "f1_small": 100 * none.gain,
+        "f1_small": 100 * single.gain,
+        "f1_first": 100 * none.gain,
         "f1_large": 100 * every.gain,
         "f1_cascade": 100 * here.gain,
         "escalated": here.escalated,
         "kept": here.gain / every.gain if every.gain else None,
-        "apgr": curves.apgr(test, best=best),
+        "apgr": curves.apgr(rows),
         "cost": here.cost,
         "wrong_let_through": through.share,
         "wrong_let_through_bound": through.bound,
         "wrong": through.wrong,
-        "f1_after_refusals": 100 * sum(f for f, p in answers if p >= tau) / len(answers) if answers else None,
-        "unanswerable_refused": sum(p < tau for p in others) / len(others) if others else None,
+        "f1_after_refusals": 100 * sum(f for f, kept in stands if kept) / len(stands) if stands else None,
+        "unanswerable_refused": sum(others) / len(others) if others else None,
         "f1_random_mix": 100 * (none.gain + here.escalated * (every.gain - none.gain)),
-        "f1_at_30": 100 * same.gain,
-        "kept_at_30": same.gain / every.gain if every.gain else None,
-        "f1_oracle": 100 * _oracle(test, here.escalated).gain,
-        "f1_by_rank": 100 * ranked.gain,
-        "dev": {"f1": 100 * curves.at_doubt(dev, limit, best=best).gain, "risk": _promise(promised)},
-        "sentence": _sentence(none, every, here, promised),
+        "f1_oracle": 100 * curves.at_share(wishful, here.escalated).gain,
+        "f1_at_30": 100 * usual.gain,
+        "kept_at_30": usual.gain / every.gain if every.gain else None,
+        "promised": promised._asdict() if promised else None,
+        "sentence": _sentence(single, none, every, here, promised),
     }
 
 
-def _oracle(test: Sequence[Pair], share: float) -> Point:
-    from dataclasses import replace
-
-    return curves.at_share(
-        [replace(pair, wish=(pair.large or 0.0) - (pair.small or 0.0)) for pair in test], share
-    )
-
-
-def _promise(promised: risk.Risk | None) -> dict[str, Any] | None:
-    return promised._asdict() if promised else None
-
-
-def _sentence(none: Point, every: Point, here: Point, promised: risk.Risk | None) -> str:
+def _sentence(single: Point, none: Point, every: Point, here: Point, promised: risk.Risk | None) -> str:
     said = (
         f"With {100 * here.escalated:.0f} % of the questions escalated the cascade reaches F1 "
-        f"{100 * here.gain:.1f}; the small tier alone {100 * none.gain:.1f}, the large one "
-        f"{100 * every.gain:.1f}."
+        f"{100 * here.gain:.1f}; the small tier alone {100 * single.gain:.1f}, the most credible of the "
+        f"tiers before the last {100 * none.gain:.1f}, the large one {100 * every.gain:.1f}."
     )
     if every.gain <= none.gain:
-        said += (
-            " The large tier is not better than the small one here, so escalating buys nothing but the more "
-            "credible of two answers."
-        )
+        said += " The large tier is not better than those before it here: escalating buys nothing."
     if promised and not promised.feasible:
         said += (
             f" The risk asked for cannot be promised from {promised.wrong} wrong dev answers: at least "
             f"{promised.needed} are needed even if none is let through; the strictest tau was taken."
         )
     return said
-
-
-def _cost(one: Scored, price: float) -> float:
-    return price * (one.trace.prompt_tokens + one.trace.output_tokens)
-
-
-def _reading(one: Scored) -> float:
-    from engine.inference.tiers import READER_PRICE
-
-    return READER_PRICE * one.trace.evidence_tokens
 
 
 def _check(budget: float | None, risked: float | None) -> None:
@@ -205,10 +194,3 @@ def _check(budget: float | None, risked: float | None) -> None:
         raise ConfigError("A cascade has one dial: give --budget or --risk, not both.")
     if risked == 0:
         raise ConfigError("--risk 0 cannot be promised: give a share above 0, like 0.05.")
-
-
-def _there(name: str) -> bool:
-    from engine.artifact import whole
-    from jobs.workspace import checked_name
-
-    return whole(artifact("calibration", checked_name(name)))

@@ -14,7 +14,7 @@ from engine.data.records import Question
 from engine.errors import ConfigError, DataError
 from engine.inference.belief import loaded
 from engine.inference.orchestrator import AnswerSpec, Parts, Reads
-from engine.inference.tiers import LocalTier, Tier
+from engine.inference.tiers import LocalTier, ReaderTier, Tier
 from jobs.workspace import artifact, checked_name
 
 BEST = ("lora+rag+compress", "rag+compress", "large", "lora+rag", "rag", "lora", "baseline")
@@ -114,7 +114,8 @@ class Opened:
         if not made or not made.get("cascade") or not self._same(made):
             return None
         known = {one["name"]: loaded(one["calibration"]) for one in made["tiers"].values()}
-        parts = self.ladder(*made["order"])
+        named = [ReaderTier(self.reader) if tier == "reader" else tier for tier in made["order"]]
+        parts = self.ladder(*named)
         spec = AnswerSpec(**made["answer"]).model_copy(update=made["cascade"]["settings"])
         calibrations = {name: one for name, one in known.items() if one is not None}
         return replace(parts, calibrations=calibrations), spec

@@ -8,13 +8,15 @@ database and no screen.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from engine.errors import ConfigError, LabError
 from engine.inference.belief import Calibration
-from engine.inference.cascade import decide
+from engine.inference.cascade import Action, decide
 from engine.inference.case import Case, Try
 from engine.inference.cite import resolved
+from engine.inference.consistency import cheaper, choose
 from engine.inference.events import (
     Answered,
     Compressed,
@@ -24,14 +26,27 @@ from engine.inference.events import (
     Prompted,
     Retrieved,
     Routed,
+    Sampled,
     Token,
     Verified,
 )
 from engine.inference.evidence import condense, extras, retrieve
 from engine.inference.model import Loaded
+from engine.inference.shape import shaped
 from engine.inference.spec import AnswerSpec
-from engine.inference.tiers import Asked, LocalTier, Reads, Tier, shares
-from engine.inference.trace import Trace, Verdict
+from engine.inference.tiers import (
+    Asked,
+    Draws,
+    LocalTier,
+    ReaderTier,
+    Reads,
+    Said,
+    Streams,
+    Tier,
+    shares,
+    spanned,
+)
+from engine.inference.trace import Answer, Trace, Verdict
 from engine.inference.verify import overlap, verify
 from engine.progress import Report, silent
 from engine.retrieval.index import Index
@@ -48,6 +63,7 @@ __all__ = [
     "Reads",
     "Retrieved",
     "Routed",
+    "Sampled",
     "Token",
     "Verified",
     "answer",
@@ -77,6 +93,7 @@ class Parts:
         return (*first, *self.tiers)
 
 
+SHARED = ("retrieval", "relevance", "peer")  # parts that samples share with their draft
 Stage = Callable[[Parts, Sequence[Case], AnswerSpec, Report], None]
 
 
@@ -91,14 +108,22 @@ def answer(parts: Parts, question: str, spec: AnswerSpec) -> Iterator[Event]:
     while not case.done:
         tier, failed = ladder[case.place], False
         try:
+            prefix = "" if case.place == 0 else f"{tier.name}: "
             for name, stage in _tier_stages(spec, tier):
-                yield _timed(name, stage, parts, case, spec, "" if case.place == 0 else f"{tier.name}: ")
-            reason = _decide(parts, case, spec, ladder)
+                if name == "draft" and isinstance(tier, Streams) and (case.bullets or not spec.evidence):
+                    yield from _streamed(tier, case, spec, prefix)
+                else:
+                    yield _timed(name, stage, parts, case, spec, prefix)
+            reason, action = _decide(case, spec, ladder)
+            if action == "sample":
+                yield _timed("sample", _sample, parts, case, spec, prefix)
+                yield _timed("verify samples", _verify_samples, parts, case, spec, prefix)
+                reason, action = _decide(case, spec, ladder)
         except LabError as error:
             reason, failed = _failed(case, tier, error, ladder), True
         if not case.done:
             yield Escalated(tier.name, ladder[case.place].name, reason, failed)
-    yield Answered(case.trace(ladder, timed=True))
+    yield Answered(_trace(case, ladder, spec, timed=True))
 
 
 def answer_many(
@@ -113,9 +138,13 @@ def answer_many(
         mine = [case for case in cases if not case.done and case.place == place]
         for _, stage in _tier_stages(spec, tier) if mine else []:
             stage(parts, mine, spec, report)
-        for case in mine:
-            _decide(parts, case, spec, ladder)
-    return [case.trace(ladder, timed=False) for case in cases]
+        again = [case for case in mine if _decide(case, spec, ladder)[1] == "sample"]
+        if again:
+            _sample(parts, again, spec, report)
+            _verify_samples(parts, again, spec, report)
+            for case in again:
+                _decide(case, spec, ladder)
+    return [_trace(case, ladder, spec, timed=False) for case in cases]
 
 
 def last(events: Iterator[Event]) -> Trace:
@@ -126,6 +155,11 @@ def last(events: Iterator[Event]) -> Trace:
                 raise LabError(event.trace.error)
             return event.trace
     raise ValueError("the events ended without an answer")
+
+
+def _trace(case: Case, ladder: tuple[Tier, ...], spec: AnswerSpec, *, timed: bool) -> Trace:
+    trace = case.trace(ladder, timed=timed)
+    return replace(trace, shaped=shaped(trace.answer, trace.bullets, trace.question, spec.shape))
 
 
 def _check(question: str) -> None:
@@ -139,6 +173,26 @@ def _timed(name: str, stage: Stage, parts: Parts, case: Case, spec: AnswerSpec, 
     ms = 1000 * (time.perf_counter() - begun)
     case.took(prefix + name, ms)
     return _event(name, case, ms)
+
+
+def _streamed(tier: Streams, case: Case, spec: AnswerSpec, prefix: str) -> Iterator[Event]:
+    """The draft as it comes. Only the model's own time counts, not that of who listens; leaving stops it."""
+    one, spent = case.now, 0.0
+    guess = case.tries[-2].answer.raw if len(case.tries) > 1 and not case.tries[-2].answer.refused else ""
+    pieces = tier.stream(one.shown, ban=spec.tau is not None, max_new_tokens=spec.max_new_tokens, guess=guess)
+    with closing(pieces):  # type: ignore[type-var]
+        while True:
+            begun = time.perf_counter()
+            piece = next(pieces, None)
+            spent += 1000 * (time.perf_counter() - begun)
+            if not isinstance(piece, Token):
+                break
+            yield piece
+    if isinstance(piece, Said):
+        one.answer = piece.answer
+        one.add(piece)
+    case.took(prefix + "draft", spent)
+    yield Drafted(one.answer, False, spent, one.tier.name)
 
 
 def _evidence_stages(spec: AnswerSpec) -> list[tuple[str, Stage]]:
@@ -162,8 +216,8 @@ def _tier_stages(spec: AnswerSpec, tier: Tier) -> list[tuple[str, Stage]]:
 
 def _prompt(tier: Tier, cases: Sequence[Case], spec: AnswerSpec) -> None:
     for case in cases:
-        shown = Asked(case.question, tuple(bullet.text for bullet in case.bullets))
-        made = Try(tier, shown, tier.tokens(shown))
+        shown, dropped = _fitting(tier, case, spec)
+        made = Try(tier, shown, tier.tokens(shown), dropped)
         if spec.evidence and not case.tries:
             texts = [bullet.text for bullet in case.bullets] + [hit.chunk.text for hit in case.hits]
             lengths = tier.counts(texts)
@@ -172,8 +226,30 @@ def _prompt(tier: Tier, cases: Sequence[Case], spec: AnswerSpec) -> None:
         case.tries.append(made)
 
 
+def _fitting(tier: Tier, case: Case, spec: AnswerSpec) -> tuple[Asked, int]:
+    """The prompt for a tier. Where it is beyond the tier's window, `overlong` says what happens: an
+    error when it is asked, or the bullets the compressor liked least are left out, as many as it takes,
+    and it is noted."""
+    kept = list(case.bullets)
+    shown = Asked(case.question, tuple(bullet.text for bullet in kept))
+    while spec.overlong == "drop" and len(kept) > 1 and not tier.fits(shown, spec.max_new_tokens):
+        worst = min(kept, key=lambda bullet: bullet.score)
+        kept = [bullet for bullet in kept if bullet is not worst]
+        texts = {bullet.number: bullet.text for bullet in kept}
+        # what is left out keeps its number, so that citations still name the bullets on the screen
+        shown = Asked(case.question, tuple(texts.get(bullet.number, "...") for bullet in case.bullets))
+    dropped = len(case.bullets) - len(kept)
+    if dropped:
+        case.notes.append(f"{dropped} bullets did not fit {tier.name}'s window and were left out")
+    return shown, dropped
+
+
 def _draft(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
-    waiting = [case.now for case in cases if case.bullets or not spec.evidence]
+    for case in cases:
+        if isinstance(case.now.tier, ReaderTier) and case.found is not None:
+            case.now.answer = spanned(case.found, case.now.shown.evidence, ban=spec.tau is not None)
+            case.now.asked = True
+    waiting = [case.now for case in cases if (case.bullets or not spec.evidence) and not case.now.asked]
     if not waiting:
         return
     said = waiting[0].tier.answers(
@@ -234,53 +310,96 @@ def _verify(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Repor
         case.now.answer = resolved(case.now.answer, case.bullets, case.found)
     for case, extra in zip(drafts, extras(parts.index, drafts), strict=True):
         one = case.now
-        one.verdict = verify(
-            one.answer,
-            case.bullets,
-            case.found,
-            spec.tau or 0.0,
-            question=case.question,
-            extra=extra,
-            calibration=parts.calibrations.get(one.tier.name),
-        )
+        if len(case.tries) > 1:
+            extra["peer"] = overlap(one.answer.text, case.tries[0].answer.text)
+        one.verdict = _weighed(parts, case, one.answer, spec, extra)
 
 
-def _decide(parts: Parts, case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> str:
-    """Settle the case, or move it to the next tier; returns the reason."""
-    one, final = case.now, case.place == len(ladder) - 1 or (spec.evidence and not case.bullets)
+def _weighed(parts: Parts, case: Case, said: Answer, spec: AnswerSpec, extra: Mapping[str, float]) -> Verdict:
+    return verify(
+        said,
+        case.bullets,
+        case.found,
+        spec.tau or 0.0,
+        question=case.question,
+        extra=extra,
+        calibration=parts.calibrations.get(case.now.tier.name),
+    )
+
+
+def _sample(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Draw more answers of the tier that was just asked."""
+    for case in cases:
+        one = case.now
+        if isinstance(one.tier, Draws):
+            drawn = one.tier.draws(
+                one.shown,
+                spec.samples,
+                temperature=spec.temperature,
+                ban=spec.tau is not None,
+                max_new_tokens=spec.max_new_tokens,
+            )
+            for said in drawn:
+                one.add(said)
+            one.samples = tuple(resolved(said.answer, case.bullets, case.found) for said in drawn)
+
+
+def _verify_samples(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Of the draft and its samples take the one that agreement and verifier like best."""
+    for case in cases:
+        one = case.now
+        answers = (one.answer, *one.samples)
+        shared = {
+            name: one.verdict.parts[name] for name in SHARED if one.verdict and name in one.verdict.parts
+        }
+        verdicts = [None if said.refused else _weighed(parts, case, said, spec, shared) for said in answers]
+        best = choose(answers, [verdict.score if verdict else -1.0 for verdict in verdicts])
+        one.answer, one.verdict, one.agreement = answers[best.place], verdicts[best.place], best.agreement
+
+
+def _decide(case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> tuple[str, Action]:
+    """Settle the case, or move it to the next tier, or say that samples are wanted; returns the reason too.
+
+    With `ensemble` all tiers but the last are asked before anything is decided, and the most credible of
+    their drafts is what is decided on."""
+    one, end = case.now, len(ladder) - 1
+    nothing = spec.evidence and not case.bullets
+    if spec.ensemble and spec.accept is not None and case.place < end - 1 and not nothing:
+        case.place += 1
+        return "every tier but the last is asked", "escalate"
+    if spec.ensemble and case.place < end:
+        one = most_credible(case.tries)
     decision = decide(
         one.answer,
         one.verdict,
         spec,
-        last=final,
-        sampled=True,
-        tier=one.tier.name if len(ladder) > 1 else "",
+        last=case.place == end or nothing,
+        sampled=one.agreement is not None or not _worth_sampling(one, case, ladder),
+        tier=one.tier.name if end else "",
     )
+    if decision.action == "sample":
+        return decision.reason, "sample"
     if decision.action == "escalate":
         case.place += 1
-        return decision.reason
-    case.done, case.decision, case.chosen = True, decision.reason, one
-    if spec.ensemble:
-        _most_credible(case, spec)
-    if not case.bullets and spec.evidence:
-        case.decision = "no evidence was found for the question"
-    return case.decision
+        return decision.reason, "escalate"
+    case.done, case.chosen = True, one
+    case.decision = "no evidence was found for the question" if nothing else decision.reason
+    return case.decision, decision.action
 
 
-def _most_credible(case: Case, spec: AnswerSpec) -> None:
-    """Of all drafts the most credible one stands, where every one was weighed by a calibration."""
-    weighed = [one for one in case.tries if one.verdict and one.verdict.calibrated]
-    if len(weighed) < 2:
-        return
-    best = max(reversed(weighed), key=lambda one: one.verdict.score if one.verdict else 0.0)
-    if best is case.now or best.verdict is None:
-        return
-    case.chosen = best
-    if best.verdict.score >= (spec.tau or 0.0):
-        case.decision = (
-            f"accepted: {best.tier.name} is the most credible of {len(weighed)} drafts, P(correct) "
-            f"{best.verdict.score:.2f}"
-        )
+def most_credible(tries: Sequence[Try]) -> Try:
+    """The try with the highest belief, the first wins a tie; one that refused comes last."""
+    return max(tries, key=lambda one: one.verdict.score if one.verdict else -1.0)
+
+
+def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...]) -> bool:
+    """Samples are drawn only from the tier that was just asked, and where that costs less than the next
+    one."""
+    if one is not case.now or not isinstance(one.tier, Draws) or case.place == len(ladder) - 1:
+        return False
+    following = ladder[case.place + 1]
+    known = following.price if not isinstance(following, LocalTier) or following.known else 0.0
+    return cheaper(one.first, one.said, one.tier.price, 3, known)
 
 
 def _failed(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -> str:
@@ -320,7 +439,9 @@ def _event(name: str, case: Case, ms: float) -> Event:
     one = case.now
     if name == "prompt":
         return Prompted(one.first, case.full_tokens, ms, one.tier.name, one.dropped)
-    if name == "verify":
+    if name == "sample":
+        return Sampled(one.samples, one.agreement or 0.0, ms, one.tier.name)
+    if name.startswith("verify"):
         silence = Verdict(False, 0.0, {}, "the model says that it does not know")
         return Verified(one.verdict or silence, ms, one.tier.name)
     return Drafted(one.answer, one.again, ms, one.tier.name)

@@ -42,7 +42,8 @@ class AnswerSpec(BaseModel):
     samples: int = Field(0, ge=0, le=5, description="answers drawn from a doubted tier before escalating")
     temperature: float = Field(0.7, gt=0, le=2, description="how freely samples are drawn")
     ensemble: bool = Field(
-        False, description="the most credible of all drafts stands, not the last one; the reader's span too"
+        False,
+        description="ask all tiers but the last before deciding, and go by their most credible draft",
     )
     shape: Shape = Field("short", description="the answer's format: short, sentence, yes/no or json")
     overlong: Literal["error", "drop"] = Field(

@@ -4,15 +4,28 @@ row, cheapest first.
 A tier turns a question and its evidence into an Answer. Knows no retrieval, no verifier and no cascade.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.errors import ConfigError
 from engine.inference.decode import Decoded, decode
+from engine.inference.events import Token
 from engine.inference.extract import Found
 from engine.inference.model import Loaded
-from engine.inference.prompt import REFUSAL, answer_messages, parse, prompt_ids, refusal_token
+from engine.inference.prefix import PrefixCache
+from engine.inference.prompt import (
+    REFUSAL,
+    answer_messages,
+    completion_ids,
+    parse,
+    prompt_ids,
+    refusal_token,
+)
+from engine.inference.samples import samples
+from engine.inference.sampling import Sampling
+from engine.inference.stream import collect, stream
 from engine.inference.trace import Answer
 from engine.progress import Report, silent
 
@@ -73,6 +86,28 @@ class Tier(Protocol):
         ...
 
 
+@runtime_checkable
+class Streams(Protocol):
+    """A tier that can be watched while it answers."""
+
+    def stream(
+        self, asked: Asked, *, ban: bool, max_new_tokens: int, guess: str = ""
+    ) -> Iterator[Token | Said]:
+        """One answer as it comes: Tokens, then Said."""
+        ...
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """A tier that can be asked the same thing several times."""
+
+    def draws(
+        self, asked: Asked, count: int, *, temperature: float, ban: bool, max_new_tokens: int
+    ) -> list[Said]:
+        """`count` answers, drawn."""
+        ...
+
+
 @dataclass
 class LocalTier:
     """A causal model on this machine, loaded when it is first asked. Prompts and refusals are those of
@@ -81,6 +116,7 @@ class LocalTier:
     name: str
     load: Callable[[], Loaded]
     _loaded: Loaded | None = field(default=None, repr=False)
+    _prefix: PrefixCache | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, loaded: Loaded, name: str = "") -> "LocalTier":
@@ -93,6 +129,18 @@ class LocalTier:
         if self._loaded is None:
             self._loaded = self.load()
         return self._loaded
+
+    @property
+    def known(self) -> bool:
+        """Whether the model is loaded already."""
+        return self._loaded is not None
+
+    @property
+    def prefix(self) -> PrefixCache:
+        """The prompts this model has read: one store a model, kept between questions."""
+        if self._prefix is None:
+            self._prefix = PrefixCache(self.loaded)
+        return self._prefix
 
     @property
     def price(self) -> float:
@@ -135,6 +183,50 @@ class LocalTier:
         return [
             Said(_parsed(said, len(one.evidence)), len(prompt), len(said.ids))
             for one, prompt, said in zip(asked, prompts, decoded, strict=True)
+        ]
+
+    def stream(
+        self, asked: Asked, *, ban: bool, max_new_tokens: int, guess: str = ""
+    ) -> Iterator[Token | Said]:
+        """One answer as it comes: Tokens, then Said. `guess` is what another tier has said: it is read with
+        the prompt, and costs no further pass where this model agrees. Closing it stops the model."""
+        prompt, tokenizer = self.prompt(asked), self.loaded.tokenizer
+        steps = stream(
+            self.loaded,
+            prompt,
+            max_new_tokens=max_new_tokens,
+            refusal_token=refusal_token(tokenizer),
+            ban_refusal=ban,
+            prefix=self.prefix,
+            guess=completion_ids(tokenizer, guess) if guess else (),
+        )
+        said, text = [], ""
+        with closing(steps):
+            for step in steps:
+                said.append(step)
+                yield Token(step.text.removeprefix(text), step.text, step.logprob, self.name)
+                text = step.text
+        decoded = collect(said)
+        yield Said(_parsed(decoded, len(asked.evidence)), len(prompt), len(decoded.ids))
+
+    def draws(
+        self, asked: Asked, count: int, *, temperature: float, ban: bool, max_new_tokens: int
+    ) -> list[Said]:
+        """`count` answers drawn from one reading of the prompt."""
+        prompt = self.prompt(asked)
+        drawn = samples(
+            self.loaded,
+            prompt,
+            count,
+            sampling=Sampling(temperature=temperature),
+            max_new_tokens=max_new_tokens,
+            refusal_token=refusal_token(self.loaded.tokenizer),
+            ban_refusal=ban,
+            prefix=self.prefix,
+        )
+        return [
+            Said(_parsed(one, len(asked.evidence)), 0 if place else len(prompt), len(one.ids))
+            for place, one in enumerate(drawn)
         ]
 
 

@@ -49,6 +49,7 @@ REASONS = {
     "fitting": "the answer is not of the kind that was asked for",
     "brief": "the answer is long",
     "samples": "asked again, the model says something else",
+    "peer": "another tier says something else",
     "leading": "other bullets fit the question better",
 }
 

@@ -19,6 +19,7 @@ from engine.inference.orchestrator import (
     Parts,
     Prompted,
     Retrieved,
+    Token,
     Verified,
     answer,
     answer_many,
@@ -66,7 +67,14 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         seen.extend(list(prompt) for prompt in asked)
         return decode(loaded, asked, **options)
 
+    stream = tiers.stream
+
+    def watched(loaded: Any, asked: list[int], **options: Any) -> Any:
+        seen.append(list(asked))
+        return stream(loaded, asked, **options)
+
     monkeypatch.setattr(tiers, "decode", recorded)
+    monkeypatch.setattr(tiers, "stream", watched)
     return seen
 
 
@@ -84,7 +92,9 @@ def untimed(trace: Trace) -> Trace:
 def test_the_events_come_in_order_each_with_its_time(parts: Parts) -> None:
     events = list(answer(parts, WALK, AnswerSpec()))
     kinds = [kind for kind, _ in groupby(type(event) for event in events)]
-    assert kinds == [Retrieved, Compressed, Prompted, Drafted, Verified, Answered]
+    assert kinds == [Retrieved, Compressed, Prompted, Token, Drafted, Verified, Answered]
+    pieces = [event for event in events if isinstance(event, Token)]
+    events = [event for event in events if not isinstance(event, Token)]
     retrieved, compressed, prompted, *drafts, verified, answered = events
     trace = answered.trace
     assert len(retrieved.hits) == 3
@@ -92,6 +102,7 @@ def test_the_events_come_in_order_each_with_its_time(parts: Parts) -> None:
     assert (prompted.tokens, prompted.full_tokens) == (trace.prompt_tokens, trace.full_tokens)
     assert drafts[-1].answer == trace.answer
     assert verified.verdict == trace.verdict
+    assert "".join(piece.piece for piece in pieces).strip() == pieces[-1].text.strip() == trace.answer.raw
     assert trace.timed
     assert list(trace.ms) == ["retrieve", "compress", "prompt", "draft", "read", "look again", "verify"]
     assert [event.ms for event in events[:-1]] == list(trace.ms.values())
@@ -102,7 +113,7 @@ def test_without_evidence_nothing_is_retrieved_read_or_looked_at_again(parts: Pa
     alone = Parts(parts.loaded)
     events = list(answer(alone, WALK, AnswerSpec(evidence=False)))
     kinds = [kind for kind, _ in groupby(type(event) for event in events)]
-    assert kinds == [Prompted, Drafted, Verified, Answered]
+    assert kinds == [Prompted, Token, Drafted, Verified, Answered]
     trace = events[-1].trace
     assert (trace.bullets, trace.evidence_tokens, trace.full_tokens) == ((), 0, 0)
     assert trace.prompt_tokens == len(prompt_ids(parts.loaded.tokenizer, answer_messages(WALK)))
@@ -169,7 +180,7 @@ def test_no_evidence_is_a_refusal_without_asking_the_model(parts: Parts) -> None
 
 
 def test_uncompressed_evidence_is_the_found_chunks_as_they_stand(parts: Parts) -> None:
-    retrieved, _, _, *_, answered = answer(parts, WALK, AnswerSpec(compress=False, look_again=False))
+    retrieved, *_, answered = answer(parts, WALK, AnswerSpec(compress=False, look_again=False))
     trace = answered.trace
     assert [bullet.text for bullet in trace.bullets] == [hit.chunk.text for hit in retrieved.hits]
     assert [bullet.number for bullet in trace.bullets] == [1, 2, 3]
