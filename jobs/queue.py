@@ -186,6 +186,8 @@ def _put(
 ) -> str:
     """Insert the row. A kind that never needs a GPU does not wait for one."""
     device = getattr(spec, "device", "auto") if kind_of(kind).device else "cpu"
+    if not kind_of(kind).device:
+        options = {**options, "runner": "local"}  # a cluster has nothing to offer it
     id = id or new_id(db, kind)
     try:
         queue.enqueue(

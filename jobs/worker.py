@@ -20,7 +20,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.errors import ConfigError
-from jobs import processes
+from jobs import cluster, processes
 from jobs.devices import devices
 from jobs.kinds import KINDS
 from jobs.queue import log
@@ -51,7 +51,7 @@ class Worker:
         """Look after everything once. False when nothing runs and nothing can be started."""
         busy = False
         for row in jobs.listed(self.db, state=jobs.RUNNING, limit=1000):
-            if row["runner"] == "local":
+            if row["runner"] == "local" or row["pid"] or (row["id"], row["claims"]) in self.children:
                 busy = self._look_after(row) or busy
         for runner in self.runners:
             busy = runner.tick() or busy
@@ -63,7 +63,7 @@ class Worker:
         if self._ending():
             return True
         while (claimed := queue.claim(self.db, self.lanes)) is not None:
-            self._start(claimed)
+            self.start(claimed)
             busy = True
         if time.monotonic() - self.beaten > BEAT:
             workers.beat(self.db)
@@ -86,7 +86,8 @@ class Worker:
                 processes.kill(child.pid)
         return ending
 
-    def _start(self, row: Row) -> None:
+    def start(self, row: Row) -> None:
+        """Start the process of a claimed job."""
         place = log(row)
         command = [sys.executable, *PROGRAM, "run", row["id"], "--claim", str(row["claims"])]
         _say(f"{row['id']} starts, attempt {row['attempts']} of {row['max_attempts']}")
@@ -166,7 +167,10 @@ class Worker:
                     why = f"It asks for the device {row['device']}, and this machine has {has}"
                     self._fail(row, f"{why}: duplicate it with --set device=auto.")
             elif row["runner"] not in {runner.name for runner in self.runners}:
-                self._fail(row, f"It asks for the runner {row['runner']}, which is not set up here.")
+                why = (
+                    f"It asks for the runner {row['runner']}, which is not set up here: set {cluster.ADDRESS}"
+                )
+                self._fail(row, f"{why} to the cluster's address and install requirements-ray.txt.")
 
     def _fail(self, row: Row, why: str) -> None:
         queue.refuse(self.db, row["id"], why)
@@ -182,7 +186,9 @@ def work(until_idle: bool = False, *, stand_by: bool = False) -> None:
         lanes = devices()
         workers.announce(db, pid, processes.created(pid) or time.time(), lanes)
         _say(f"works on {home()} with {' and '.join(lanes)}")
-        worker = Worker(db, lanes, _runners(db))
+        worker = Worker(db, lanes)
+        if cluster.usable():
+            worker.runners = (cluster.Cluster(db, worker.start),)
         try:
             _loop(worker, until_idle)
         finally:
@@ -228,10 +234,6 @@ def alone(stand_by: bool = False) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def _runners(db: Database) -> tuple[Any, ...]:
-    return ()
 
 
 def _leave(db: Database, pid: int) -> None:

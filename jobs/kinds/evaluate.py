@@ -96,7 +96,9 @@ def run(job: Job) -> str:
         raise ConfigError(f"The arms {spec.arms} need an adapter: name one, or leave out those with LoRA.")
     sets = asked(source, written)
     index_place = find_index(job.db, spec.index, source)
-    identity = key("evaluation", job.id, spec.model_dump(), source.name, index_place.name, str(adapter))
+    knobs = spec.model_dump(exclude={"dataset", "index", "questions", "adapter"})
+    names = [place and place.name for place in (source, index_place, written, adapter)]
+    identity = key("evaluation", job.id, knobs, names)
     place, work = artifact(MAKES, identity), home() / "work" / identity
     if job.claim is not None and whole(place):  # made, and the process killed before it could say so
         shutil.rmtree(work, ignore_errors=True)

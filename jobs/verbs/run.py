@@ -16,8 +16,12 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from jobs import remote
     from jobs.child import run
 
+    if remote.asked():
+        remote.run()
+        return
     row = run(options.id, options.claim)
     said = {"id": row["id"], "state": row["state"], "artifact": row["artifact"]}
     if options.json:

@@ -16,7 +16,7 @@ from storage.db import connect
 from tests.jobs import kills
 from tests.jobs.kills import KILLS, Storm
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]  # minutes; on a very busy machine many
 CLOCK = ("_ms", "seconds", "tokens_per_second")
 
 
