@@ -35,6 +35,7 @@ print(time.perf_counter() - begun, "torch" in sys.modules)
 def fill(home: Path, jobs: int, numbers: int) -> None:
     """A workspace with that many jobs, numbers measured by the training ones, and an experiment with
     answers."""
+    from engine.artifact import writing
     from storage import artifacts, metrics, queue
     from storage import jobs as rows
     from storage.db import connect
@@ -60,6 +61,9 @@ def fill(home: Path, jobs: int, numbers: int) -> None:
             )
     for number in range(50):
         id = f"{number:016x}"
+        for kind, made in (("dataset", {}), ("index", {"dataset": id}), ("adapter", {"index": id})):
+            with writing(home / "artifacts" / kind / id, {"kind": kind, "fingerprint": id, **made}):
+                pass
         artifacts.record_dataset(
             db, id=id, name=f"set{number}", fingerprint=id, documents=9, questions=9, path="space"
         )
