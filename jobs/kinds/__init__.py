@@ -18,7 +18,18 @@ from engine.errors import ConfigError
 if TYPE_CHECKING:
     from jobs.running import Job
 
-NAMES = ("import", "clean", "split", "index", "synthesize", "pairs", "train", "evaluate", "ablation")
+NAMES = (
+    "import",
+    "clean",
+    "split",
+    "index",
+    "synthesize",
+    "compose",
+    "pairs",
+    "train",
+    "evaluate",
+    "ablation",
+)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """`python -m jobs synthesize --name NAME --target N`: write training questions from a dataset's documents."""
 
 import argparse
+import time
 
 from jobs.options import add_json, print_json
 from jobs.verbs import Commands
 
+TEACHER = ("kinds", "key_env", "price_in", "price_out", "most_tokens", "most_cost", "concurrency")
 SETTINGS = ("writer", "target", "write_seconds", "k", "device", "seed")
 
 
@@ -18,6 +20,13 @@ def add(commands: Commands) -> None:
     for setting in SETTINGS:
         about = f"the setting {setting}; `submit synthesize --settings` says what it takes"
         parser.add_argument(f"--{setting.replace('_', '-')}", dest=setting, default=None, help=about)
+    parser.add_argument(
+        "--teacher", default="", help="a server that writes instead: http://127.0.0.1:8000/v1"
+    )
+    parser.add_argument("--model", default="", help="the server's model")
+    for setting in TEACHER:
+        about = f"with --teacher: {setting}; `submit compose --settings` says what it takes"
+        parser.add_argument(f"--{setting.replace('_', '-')}", dest=setting, default=None, help=about)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -29,10 +38,18 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.workspace import checked_name
 
     indexed(checked_name(options.name))
-    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
-    place, _ = run("synthesize", {"dataset": options.name, "write_seconds": 300, **fields}, options.name)
+    begun = time.monotonic()
+    if options.teacher:
+        names = ("target", "k", "seed", *TEACHER)
+        fields = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+        server = {"base_url": options.teacher, "model": options.model}
+        place, _ = run("compose", {"dataset": options.name, **server, **fields}, options.name)
+    else:
+        fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
+        place, _ = run("synthesize", {"dataset": options.name, "write_seconds": 300, **fields}, options.name)
     assert place
     made = read_manifest(place)
+    spent = made.get("spent") or {}
     counts, reworded = made["counts"], made["reworded"]
     told = {
         "name": options.name,
@@ -40,9 +57,9 @@ def _run(options: argparse.Namespace) -> None:
         "kept": counts.get(KEPT, 0),
         "dropped": {reason: count for reason, count in counts.items() if reason != KEPT},
         "reworded": reworded,
-        "calls": sum(counts.values()),
-        "seconds": round(made["seconds"], 1),
-    }
+        "calls": spent.get("calls", sum(counts.values())),
+        "seconds": round(made["seconds"] or time.monotonic() - begun, 1),
+    } | ({"spent": spent} if spent else {})
     if options.json:
         print_json(told)
         return

@@ -169,3 +169,27 @@ def test_export_of_pairs_chats_and_records(here: Command, tmp_path: Path) -> Non
     assert ran.code == 1 and "There is no dataset 'nothing'" in ran.err
     ran = here("pairs", "--name", "nothing", home=home)
     assert ran.code == 1 and "No pair can be made of the votes" in ran.err
+
+
+@pytest.mark.slow
+def test_a_teacher_writes_questions_stops_at_its_cap_and_pays_nothing_twice(
+    here: Command, material: Material, tmp_path: Path
+) -> None:
+    from tests.engine.test_compose import honest
+    from tests.servers import serving
+
+    home = tmp_path / "home"
+    here("import", str(material.documents), "--name", "tiny", home=home)
+    with serving(honest) as server:
+        teach = ("synthesize", "--name", "tiny", "--teacher", server.url, "--model", "tiny", "--json")
+        kinds = ("--kinds", "unanswerable,fact", "--concurrency", "1")
+        capped = here(*teach, *kinds, "--most-tokens", "480", home=home)
+        assert capped.code == 0, capped.err
+        first = json.loads(capped.out)
+        assert "480 tokens" in first["spent"]["stopped"]
+        paid = len(server.seen)
+        whole = json.loads(here(*teach, *kinds, home=home).out)
+        assert whole["spent"]["cached"] > 0 and not whole["spent"]["stopped"]
+        bodies = [json.dumps(body["messages"]) for _, _, body in server.seen]
+        assert len(bodies) > paid and len(set(bodies)) == len(bodies)
+    assert set(whole) >= {"kept", "dropped", "calls", "seconds"}

@@ -1,0 +1,233 @@
+"""Questions of stated kinds written by a teacher from the documents: fact, number, why or how, over two
+passages, and ones the passage does not answer; each with a rationale that cites its sentences, and with hard
+negatives that our own retriever takes for its source. What fails a check is dropped with its reason.
+
+The checks are those of engine/data/synthesize.py (round trip: Alberti and others 2019), which writes the same
+offline with a small model. Knows no file.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from engine.data.records import Question
+from engine.data.synthesize import (
+    ALIKE,
+    GIVES_AWAY,
+    KEPT,
+    KNOWN,
+    NOT_A_QUESTION,
+    NOT_FOUND,
+    NOT_READ,
+    REPEATED,
+    SAME_ANSWER,
+    UNSURE,
+)
+from engine.data.teacher import Request, Spent, Teacher, chat
+from engine.evaluation.metrics import f1, holds_answer
+from engine.inference.tiers import Reads
+from engine.progress import Report, silent
+from engine.retrieval.index import Index
+from engine.retrieval.search import Hit, search_many
+
+KINDS = {
+    "fact": "a fact, answered by a name or a short phrase",
+    "number": "a number, a date or a quantity, answered by it",
+    "why": "why or how something is, answered by a short phrase",
+    "two": "something that can only be answered with a sentence of each of the two passages",
+    "unanswerable": "something close to the passage that the passage does NOT answer; the answer is empty",
+}
+UNCITED, NOT_IN_SOURCE, NO_JSON, ANSWERED = (
+    "cites no sentence",
+    "answer not in the cited sentences",
+    "no usable JSON",
+    "unanswerable, but answered by the source",
+)
+ROUND = 64
+SENTENCES = 12
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "question": {"type": "string", "minLength": 1},
+        "answer": {"type": "string"},
+        "sentences": {"type": "array", "items": {"type": "integer"}},
+        "rationale": {"type": "string"},
+    },
+    "required": ["question", "answer", "sentences", "rationale"],
+}
+
+
+class Written(NamedTuple):
+    """A kept question, why its answer is right, the sentences that say so, passages that are near and do not
+    answer, and where it comes from."""
+
+    question: Question
+    rationale: str
+    cited: tuple[str, ...]
+    negatives: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What was kept, how many were kept and dropped by reason, and what it took."""
+
+    rows: tuple[Written, ...]
+    counts: dict[str, int]
+    spent: Spent
+
+
+@dataclass(frozen=True)
+class _Task:
+    kind: str
+    chunks: tuple[int, ...]
+    sentences: tuple[str, ...]
+
+
+def compose(
+    index: Index,
+    teacher: Teacher,
+    *,
+    target: int,
+    kinds: Sequence[str] = tuple(KINDS),
+    avoid: Sequence[Question] = (),
+    reader: Reads | None = None,
+    k: int = 3,
+    negatives: int = 3,
+    seed: int = 0,
+    report: Report = silent,
+) -> Composed:
+    """Ask until `target` are kept, the documents are used up or a cap of the teacher is reached. The same
+    index, teacher and seed ask the same, so that a run that was stopped goes on from the teacher's cache."""
+    known = index.embedder.vectors([question.question for question in avoid])
+    counts: Counter[str] = Counter()
+    seen: set[str] = set()
+    rows: list[Written] = []
+    tasks = list(_tasks(index, kinds, seed))
+    for start in range(0, len(tasks), ROUND):
+        if len(rows) >= target or teacher.spent.stopped:
+            break
+        batch = tasks[start : start + ROUND]
+        answers = sorted(teacher.ask([_request(task) for task in batch], report, "ask the teacher"))
+        good = [(batch[a.place], a.value) for a in answers if a.value is not None]
+        counts[NO_JSON] += len(answers) - len(good)
+        for task, value, verdict, hits in _checked(index, reader, good, known, seen, k):
+            counts[verdict] += 1
+            if verdict == KEPT and len(rows) < target:
+                rows.append(_row(task, value, hits, index, teacher, negatives, len(rows) + 1))
+    return Composed(tuple(rows), {name: count for name, count in counts.items() if count}, teacher.spent)
+
+
+def _tasks(index: Index, kinds: Sequence[str], seed: int) -> Iterator[_Task]:
+    rng = random.Random(seed)
+    places = [place for place, chunk in enumerate(index.chunks) if len(chunk.sentences) > 1]
+    rng.shuffle(places)
+    for turn in range(len(kinds)):
+        for number, place in enumerate(places):
+            kind = kinds[(number + turn) % len(kinds)]
+            chunks: tuple[int, ...] = (place,)
+            if kind == "two":
+                same = [
+                    o
+                    for o in places
+                    if o != place and index.chunks[o].document == index.chunks[place].document
+                ]
+                if not same:
+                    continue
+                chunks = (place, min(same, key=lambda other: abs(other - place)))
+            texts = [
+                s.text for one in chunks for s in index.chunks[one].sentences[: SENTENCES // len(chunks)]
+            ]
+            yield _Task(kind, chunks, tuple(texts))
+
+
+def _request(task: _Task) -> Request:
+    numbered = "\n".join(f"[{number}] {text}" for number, text in enumerate(task.sentences, 1))
+    system = (
+        f"Write one question about {KINDS[task.kind]}. It must be clear without seeing the passage. Copy the "
+        "answer word for word from the passage. Answer with JSON only: "
+        '{"question": ..., "answer": ..., "sentences": [numbers of the sentences that say it], '
+        '"rationale": one sentence that says why, citing them like [2]}'
+    )
+    return Request(chat(system, f"Passage:\n{numbered}"), max_tokens=220, schema=SCHEMA)
+
+
+def _checked(
+    index: Index,
+    reader: Reads | None,
+    found: Sequence[tuple[_Task, dict[str, Any]]],
+    known: Any,
+    seen: set[str],
+    k: int,
+) -> Iterator[tuple[_Task, dict[str, Any], str, list[Hit]]]:
+    asked = [" ".join(value["question"].split()) for _, value in found]
+    vectors = index.embedder.vectors(asked)
+    hits = search_many(index, asked, k + 10, vectors=vectors)
+    for (task, value), question, vector, near in zip(found, asked, vectors, hits, strict=True):
+        verdict = _verdict(task, value, question, reader)
+        if verdict == KEPT and question.casefold() in seen:
+            verdict = REPEATED
+        elif verdict == KEPT and len(known) and float((known @ vector).max()) > ALIKE:
+            verdict = KNOWN
+        elif verdict == KEPT and not any(hit.position in task.chunks for hit in near[:k]):
+            verdict = NOT_FOUND
+        if verdict == KEPT:
+            seen.add(question.casefold())
+        yield task, value, verdict, near
+
+
+def _verdict(task: _Task, value: dict[str, Any], question: str, reader: Reads | None) -> str:
+    answer = " ".join(value["answer"].split())
+    if not question.endswith("?") or len(question.split()) < 4:
+        return NOT_A_QUESTION
+    context = " ".join(task.sentences)
+    back = reader.read([question], [context])[0] if reader else None
+    if task.kind == "unanswerable":
+        return ANSWERED if answer or (back and back.none < UNSURE) else KEPT
+    cited = [task.sentences[number - 1] for number in value["sentences"] if 0 < number <= len(task.sentences)]
+    if not cited:
+        return UNCITED
+    if not answer or not holds_answer(" ".join(cited), [answer]):
+        return NOT_IN_SOURCE
+    if holds_answer(question, [answer]):
+        return GIVES_AWAY
+    if back and (f1(back.text, [answer]) < SAME_ANSWER or back.none > UNSURE):
+        return NOT_READ
+    return KEPT
+
+
+def _row(
+    task: _Task,
+    value: dict[str, Any],
+    hits: list[Hit],
+    index: Index,
+    teacher: Teacher,
+    negatives: int,
+    number: int,
+) -> Written:
+    answer = " ".join(value["answer"].split())
+    inside = [n for n in value["sentences"] if 0 < n <= len(task.sentences)]
+    cited = () if task.kind == "unanswerable" else tuple(task.sentences[n - 1] for n in dict.fromkeys(inside))
+    answers = () if task.kind == "unanswerable" else (answer,)
+    evidence = next((text for text in cited if holds_answer(text, [answer])), cited[0] if cited else "")
+    source = index.chunks[task.chunks[0]]
+    question = Question(
+        f"teacher-{number:05d}",
+        " ".join(value["question"].split()),
+        answers,
+        source.document if answers else None,
+        evidence,
+        task.kind,
+        "train",
+    )
+    away = [hit.chunk.text for hit in hits if hit.position not in task.chunks]
+    hard = [text for text in away if not answers or not holds_answer(text, answers)][:negatives]
+    provenance = {
+        "teacher": teacher.spec.model,
+        "chunks": [
+            [index.chunks[c].document, index.chunks[c].start, index.chunks[c].end] for c in task.chunks
+        ],
+    }
+    return Written(question, " ".join(value["rationale"].split()), cited, tuple(hard), provenance)

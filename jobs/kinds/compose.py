@@ -1,0 +1,118 @@
+"""Compose: have a teacher on a server write training questions of stated kinds, with rationales and hard
+negatives.
+
+Makes the same artefact as synthesize, with teacher.jsonl beside it. What the teacher said is kept over runs:
+a job that was stopped, killed or capped goes on without paying again.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import Field
+
+from engine.artifact import whole, writing
+from engine.data import dataset
+from engine.data.compose import KINDS, Composed, compose
+from engine.data.records import fingerprint
+from engine.data.teacher import Teacher, TeacherSpec
+from engine.errors import ConfigError, DataError
+from engine.retrieval import index as indexes
+from jobs.kinds.fields import Dataset, Index, K, Seed, unit
+from jobs.material import FILE, save_questions
+from jobs.references import find, find_index
+from jobs.running import Job
+from jobs.workspace import artifact, home, key, under_home
+
+TITLE = "Teacher"
+ABOUT = "have a teacher on a server write training questions"
+MAKES = "questions"
+DEVICE = False
+VERSION = 1
+ROWS = "teacher.jsonl"
+
+
+class Spec(TeacherSpec):
+    """Who writes, what, and what it may cost."""
+
+    dataset: Dataset
+    index: Index = ""
+    target: int = Field(
+        400, ge=1, le=100_000, description="questions to keep", json_schema_extra=unit("questions")
+    )
+    kinds: str = Field(",".join(KINDS), description=f"kinds of questions, some of {', '.join(KINDS)}")
+    negatives: int = Field(3, ge=0, le=5, description="hard negatives of a question")
+    check: bool = Field(True, description="read each answer back with the embedded reader")
+    k: K = 3
+    seed: Seed = 0
+
+
+def run(job: Job) -> str:
+    """Write, or go on writing; what is kept is an artefact even where a cap ended it."""
+    spec: Spec = job.spec
+    wanted = [one.strip() for one in spec.kinds.split(",") if one.strip()]
+    if unknown := [one for one in wanted if one not in KINDS]:
+        raise ConfigError(f"There is no kind of question {unknown[0]!r}: use some of {', '.join(KINDS)}.")
+    source = find(job.db, "dataset", spec.dataset)
+    index = indexes.load(find_index(job.db, spec.index, source))
+    own = tuple(question for question in dataset.load(source).questions if question.split in ("dev", "test"))
+    paid = {
+        "key_env",
+        "timeout",
+        "connect_timeout",
+        "retries",
+        "backoff",
+        "price_in",
+        "price_out",
+        "concurrency",
+    }
+    settings = spec.model_dump(exclude=paid | {"dataset", "index"})
+    place = artifact(MAKES, key("compose", VERSION, index.fingerprint, settings, fingerprint(own)))
+    if not whole(place):
+        teacher = Teacher(
+            TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields))), home() / "teacher"
+        )
+        reader = None
+        if spec.check:
+            from engine.inference.extract import reader as load_reader
+
+            reader = load_reader()
+        made = compose(
+            index,
+            teacher,
+            target=spec.target,
+            kinds=wanted or tuple(KINDS),
+            avoid=own,
+            reader=reader,
+            k=spec.k,
+            negatives=spec.negatives,
+            seed=spec.seed,
+            report=job.report,
+        )
+        _keep(job, place, made, settings | {"dataset": source.name})
+        if made.spent.stopped:
+            job.tell(f"stopped: {made.spent.stopped}; raise the cap and run it again, nothing is paid twice")
+        job.tell(made.spent.line())
+    made_counts = json.loads((place / "manifest.json").read_text(encoding="utf-8"))["counts"]
+    job.say(f"{made_counts.get('kept', 0)} kept of {sum(made_counts.values())} written")
+    return under_home(place)
+
+
+def _keep(job: Job, place: Path, made: Composed, settings: dict[str, object]) -> None:
+    if not made.rows:
+        why = ", ".join(f"{count} {reason}" for reason, count in made.counts.items()) or "nothing was asked"
+        raise DataError(f"The teacher wrote no question that could be kept ({made.spent.stopped or why}).")
+    facts = {
+        "kind": MAKES,
+        "counts": made.counts,
+        "reworded": {},
+        "seconds": 0.0,
+        "writer": settings["model"],
+    }
+    facts |= {"spent": asdict(made.spent), "stopped": made.spent.stopped, "job": job.id}
+    with writing(place, settings | facts) as folder:
+        save_questions(folder / FILE, [row.question for row in made.rows])
+        with (folder / ROWS).open("w", encoding="utf-8") as out:
+            for row in made.rows:
+                line = row._asdict() | {"question": asdict(row.question)}
+                out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,127 @@
+"""Questions from a teacher: each kept one is answered by the sentences it cites, each dropped one has its
+reason."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from engine.data import compose as composing
+from engine.data.compose import KINDS, compose
+from engine.data.records import Question
+from engine.data.synthesize import GIVES_AWAY, KEPT, KNOWN, NOT_A_QUESTION, NOT_READ
+from engine.data.teacher import Teacher, TeacherSpec
+from engine.evaluation.metrics import holds_answer
+from engine.inference.extract import Found
+from engine.retrieval.index import build
+from tests.corpus import DOCUMENTS
+from tests.servers import serving
+
+
+@pytest.fixture(scope="module")
+def index() -> Any:
+    return build(DOCUMENTS, size=48)
+
+
+def passage(body: dict[str, Any]) -> list[str]:
+    return re.findall(r"^\[\d+\] (.+)$", body["messages"][1]["content"], re.M)
+
+
+def asked_for(body: dict[str, Any]) -> str:
+    return next(kind for kind, about in KINDS.items() if about in body["messages"][0]["content"])
+
+
+def honest(body: dict[str, Any]) -> str:
+    """A teacher that asks about the last words of the longest sentence."""
+    sentences = passage(body)
+    number = max(range(len(sentences)), key=lambda n: len(sentences[n]))
+    words = sentences[number].rstrip(".").split()
+    nothing = asked_for(body) == "unanswerable"
+    value = {
+        "question": f"Asked for {asked_for(body)}: {' '.join(words[:-2])} what?",
+        "answer": "" if nothing else " ".join(words[-2:]),
+        "sentences": [] if nothing else [number + 1],
+        "rationale": f"[{number + 1}] says so.",
+    }
+    return f"Here it is: {json.dumps(value)}"
+
+
+def written(index: Any, answer: Any, **options: Any) -> Any:
+    with serving(answer) as server:
+        teacher = Teacher(TeacherSpec(base_url=server.url, model="tiny", repairs=0), None)
+        return compose(index, teacher, **{"target": 100, **options})
+
+
+def test_what_is_kept_is_answered_by_what_it_cites_and_negatives_do_not_answer(index: Any) -> None:
+    made = written(index, honest)
+    assert made.counts[KEPT] == len(made.rows) > 10
+    assert {row.question.kind for row in made.rows} == set(KINDS)
+    texts = {document.id: document.text for document in DOCUMENTS}
+    for row in made.rows:
+        for document, start, end in row.provenance["chunks"]:
+            assert 0 <= start < end <= len(texts[document])
+        assert all(
+            not holds_answer(text, row.question.answers) for text in row.negatives if row.question.answers
+        )
+        if row.question.kind == "unanswerable":
+            assert not row.question.answers and not row.cited and row.question.document is None
+        else:
+            assert holds_answer(" ".join(row.cited), row.question.answers)
+            assert (
+                row.question.evidence in row.cited
+                and row.question.evidence in texts[str(row.question.document)]
+            )
+    assert any(len(row.negatives) >= 2 for row in made.rows)
+    assert all(len(row.provenance["chunks"]) == 2 for row in made.rows if row.question.kind == "two")
+
+
+def altered(**changes: Any) -> Any:
+    def answer(body: dict[str, Any]) -> str:
+        value = json.loads(honest(body).split(": ", 1)[1])
+        return json.dumps(value | changes)
+
+    return answer
+
+
+def telling(body: dict[str, Any]) -> str:
+    value = json.loads(honest(body).split(": ", 1)[1])
+    return json.dumps(value | {"question": f"Does it say {value['answer']} or not?"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda body: "I would rather write a poem.", composing.NO_JSON),
+        (altered(question="Tell me more about it"), NOT_A_QUESTION),
+        (altered(answer="Napoleon Bonaparte"), composing.NOT_IN_SOURCE),
+        (altered(sentences=[]), composing.UNCITED),
+        (altered(sentences=[99]), composing.UNCITED),
+        (telling, GIVES_AWAY),
+    ],
+)
+def test_what_fails_a_check_is_dropped_with_its_reason(index: Any, answer: Any, reason: str) -> None:
+    made = written(index, answer, kinds=("fact",))
+    assert not made.rows and set(made.counts) == {reason}
+
+
+class Doubter:
+    """A reader that finds an answer everywhere, and never the one that was meant."""
+
+    def read(self, questions: Any, contexts: Any, **_: Any) -> list[Found]:
+        return [Found("something else", 0, 5, 0.9, 0.05) for _ in questions]
+
+
+def test_a_reader_drops_what_it_does_not_answer_back(index: Any) -> None:
+    made = written(index, honest, kinds=("fact", "unanswerable"), reader=Doubter())
+    assert not made.rows and set(made.counts) == {NOT_READ, composing.ANSWERED}
+
+
+def test_questions_like_those_of_an_evaluation_are_dropped_and_the_target_is_kept_to(index: Any) -> None:
+    made = written(index, honest, kinds=("fact",), target=2)
+    assert len(made.rows) == 2
+    again = written(
+        index, honest, kinds=("fact",), avoid=[Question("x", row.question.question) for row in made.rows]
+    )
+    assert again.counts[KNOWN] >= 2
+    assert not {row.question.question for row in made.rows} & {row.question.question for row in again.rows}
