@@ -33,7 +33,7 @@ from tests.commands import QUESTIONS, ROOT, environment, write_material
 
 KILLS = 50
 PAUSE = (0.1, 3.0)  # seconds between two kills
-HITS = 4  # a job's own process is killed so often at most
+HITS = 2  # a job's own process is killed so often at most
 DEADLINE = 1500.0
 WRITTEN = "written"
 PAGE = """
@@ -153,7 +153,7 @@ class Storm:
             for row in self.rows(jobs.RUNNING)
             if processes.alive(row["pid"], row["pid_created"]) and self.hits[row["id"]] < HITS
         ]
-        victims = ["page", "worker", "worker"] + ["job"] * 4 * len(live)
+        victims = ["page", "worker", "worker"] + ["job"] * 6 * len(live)
         name = self.rng.choice(victims)
         self.figures.kills[name] += 1
         if name != "job":
