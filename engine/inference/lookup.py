@@ -60,7 +60,7 @@ class Lookup:
         """At most `most` tokens that may follow `ids`, whose answer begins at `start`."""
         if not self.acceptance.ask():
             return []
-        if self._prompt != ids[:start]:
+        if self._prompt != list(ids[:start]):
             self._prompt, self._cited = list(ids[:start]), ""
             self._text = self.tokenizer.decode(self._prompt)
         said = list(ids[start:])
