@@ -152,6 +152,6 @@ def test_both_ways_are_in_the_trace(small: Loaded, reader: Any) -> None:
 
 
 @pytest.mark.slow
-def test_20_000_tokens_take_the_cache_of_2_000(small: Loaded) -> None:
-    few, many = (read(small, Document("a", "A", filler(n)), QUESTION) for n in (120, 1200))
-    assert many.tokens > 18_000 and many.bytes == few.bytes and many.held <= few.held + 16
+def test_16_000_tokens_take_the_cache_of_2_000(small: Loaded) -> None:
+    few, many = (read(small, Document("a", "A", filler(n)), QUESTION) for n in (120, 1000))
+    assert many.tokens > 15_000 and many.bytes == few.bytes and many.held <= few.held + 16
