@@ -35,6 +35,10 @@ ROWS = "teacher.jsonl"
 class Spec(TeacherSpec):
     """Who writes, what, and what it may cost."""
 
+    base_url: str = Field(
+        "http://127.0.0.1:8000/v1",
+        description="the server, with its version, such as http://127.0.0.1:8000/v1",
+    )
     dataset: Dataset
     index: Index = ""
     target: int = Field(
