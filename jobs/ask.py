@@ -20,12 +20,13 @@ def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
             'python -m jobs ask "Who found Titan?" --name space'
         )
     opened = open_experiment(name, device)
-    arm = opened.arm
+    arm, model = opened.arm, opened.manifest["spec"]["large" if opened.arm == "large" else "small"]
     parts, spec = opened.parts(), opened.spec()
     warnings = opened.warnings(model_of(arm))
+    if found := opened.cascade():
+        (parts, spec), arm = found, "cascade"
     last(answer(parts, question, spec))  # warm-up: the first answer pays for loading
     trace = last(answer(parts, question, spec))
-    model = opened.manifest["spec"]["large" if arm == "large" else "small"]
     return described(trace, opened.titles) | {"arm": arm, "model": model, "warnings": warnings}
 
 
