@@ -29,13 +29,21 @@ from storage import jobs
 from storage.db import connect, fetch
 from storage.errors import StorageError
 from tests import tiny
-from tests.commands import QUESTIONS, ROOT, environment, write_material
+from tests.commands import ROOT, environment, write_material
 
 KILLS = 50
 PAUSE = (0.1, 3.0)  # seconds between two kills
 HITS = 2  # a job's own process is killed so often at most
 DEADLINE = 1500.0
 WRITTEN = "written"
+TRAINING = (  # none is like a test question: that is refused
+    ("In which year did ships first come in?", "1874"),
+    ("What did the storm of 1902 destroy?", "the eastern pier"),
+    ("How many clocks are in the collection?", "620"),
+    ("What is the price of a ticket?", "seven crowns"),
+    ("How far does the Sorrel flow?", "212 kilometres"),
+    ("In which year did the salmon come back?", "1989"),
+)
 PAGE = """
 import json, sys, time
 from jobs import queue
@@ -84,11 +92,9 @@ def prepare(home: Path, material: Path, model: Path) -> list[tuple[str, str, dic
     database = connect(home)
     database.conn.executescript(ENDINGS)
     database.close()
-    facts = {"kind": "questions", "counts": {"kept": len(QUESTIONS)}, "seed": 0}
+    facts = {"kind": "questions", "counts": {"kept": len(TRAINING)}, "seed": 0}
     with writing(home / "artifacts" / "questions" / WRITTEN, facts) as folder:
-        asked = [
-            Question(f"w{n}", text, golds, None, "") for n, (text, golds) in enumerate(QUESTIONS) if golds
-        ]
+        asked = [Question(f"w{n}", text, (gold,), None, "") for n, (text, gold) in enumerate(TRAINING)]
         save_questions(folder / FILE, asked)
     documents, questions = str(material / "documents"), str(material / "questions.jsonl")
     plan: list[tuple[str, str, dict[str, Any], dict[str, str]]] = [
