@@ -32,6 +32,7 @@ PARTS = {  # the verifier's features (engine/inference/verify.py) as a person re
     "similarity": "meaning close to the bullets",
     "relevance": "bullets close to the question",
     "samples": "samples agree",
+    "peer": "another tier says the same",
     "retrieval": "evidence fits the question",
 }
 
