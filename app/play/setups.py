@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from engine.errors import ConfigError
-from engine.inference.spec import AnswerSpec
+from engine.inference.spec import LONGEST_QUESTION, AnswerSpec
 
 TierName = Literal["small", "adapter", "reader", "large"]
 TIERS: tuple[TierName, ...] = get_args(TierName)
@@ -20,7 +20,7 @@ LABELS: dict[str, str] = {
     "large": "large model",
 }
 SHORT = {"small": "small", "adapter": "small + adapter", "reader": "reader", "large": "large"}
-LONGEST = 2_000  # characters of a question
+LONGEST = LONGEST_QUESTION  # characters of a question
 
 
 class SetUp(BaseModel):

@@ -33,7 +33,7 @@ from engine.inference.events import (
 from engine.inference.evidence import condense, extras, retrieve
 from engine.inference.model import Loaded
 from engine.inference.shape import shaped
-from engine.inference.spec import AnswerSpec
+from engine.inference.spec import LONGEST_QUESTION, AnswerSpec
 from engine.inference.tiers import (
     Asked,
     Draws,
@@ -163,8 +163,18 @@ def _trace(case: Case, ladder: tuple[Tier, ...], spec: AnswerSpec, *, timed: boo
 
 
 def _check(question: str) -> None:
+    """Raise ConfigError for what no tokenizer should be given."""
     if not question.strip():
         raise ConfigError("The question is empty: write one.")
+    if len(question) > LONGEST_QUESTION:
+        raise ConfigError(
+            f"The question has {len(question):,} characters and {LONGEST_QUESTION:,} can be asked: shorten "
+            "it, and put long text among the documents."
+        )
+    if any("\ud800" <= letter <= "\udfff" for letter in question):
+        raise ConfigError(
+            "The question holds half characters (lone surrogates), which are no text: write it again."
+        )
 
 
 def _timed(name: str, stage: Stage, parts: Parts, case: Case, spec: AnswerSpec, prefix: str = "") -> Event:
@@ -413,7 +423,7 @@ def _failed(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -
         return reason
     case.done = True
     if case.tries:
-        case.decision, case.chosen = reason, case.now
+        case.decision, case.chosen = reason, most_credible(case.tries)
     else:
         case.error = str(error)
     return reason

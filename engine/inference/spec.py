@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Shape = Literal["short", "sentence", "yes/no", "json"]
+LONGEST_QUESTION = 2_000  # characters; a prompt holds the question twice, beside its evidence
 
 
 class AnswerSpec(BaseModel):
