@@ -1,16 +1,24 @@
-"""A tiny OpenAI-compatible server of the tests' own, on a free port of this machine, that can misbehave.
+"""A tiny OpenAI-compatible server of the tests' own, on a free port of this machine, that can misbehave;
+and a real one (`transformers serve`).
 
 `script` is a queue of what it does next, one entry a request; when it is empty it answers well.
 """
 
 import json
+import socket
+import subprocess
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 Answer = Callable[[dict[str, Any]], str]
 
@@ -50,6 +58,36 @@ def serving(answer: Answer | None = None, script: list[Any] | None = None) -> It
         http.shutdown()
         http.server_close()
         thread.join(10)
+
+
+@contextmanager
+def real_server(folder: Path, log: Path) -> Iterator[str]:
+    """`transformers serve` of the model in `folder` on the CPU, ready; gives its base URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    main = "from transformers.cli.transformers import main; main()"
+    command = [sys.executable, "-c", main, "serve", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--device", "cpu", str(folder)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            _until_healthy(f"http://127.0.0.1:{port}/health", process, log)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + 150
+    while True:
+        assert process.poll() is None and time.monotonic() < until, log.read_text()[-2000:]
+        try:
+            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.5)
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:

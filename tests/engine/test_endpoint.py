@@ -2,9 +2,6 @@
 the key goes nowhere but into its header."""
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,14 +9,13 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import ValidationError
 
 from engine.endpoint import Endpoint, EndpointSpec
 from engine.errors import ConfigError, EndpointError
 from engine.wire import Reply
-from tests.servers import Server, serving
+from tests.servers import Server, real_server, serving
 
 ASK = [{"role": "user", "content": "What is the capital of France?"}]
 KEY = "sk-secret-0123456789"
@@ -271,46 +267,10 @@ def test_a_url_loses_the_slash_at_its_end() -> None:
 @pytest.mark.slow
 def test_a_real_server_answers_whole_and_streamed(tiny_model: Any, tmp_path: Path) -> None:
     folder = tiny_model("smollm2")
-    port = _free_port()
-    log = (tmp_path / "serve.log").open("wb")
-    command = [
-        sys.executable,
-        "-c",
-        "from transformers.cli.transformers import main; main()",
-        "serve",
-        "--host",
-        "127.0.0.1",
-    ]
-    command += ["--port", str(port), "--device", "cpu", str(folder)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        spec = EndpointSpec(base_url=f"http://127.0.0.1:{port}/v1", model=str(folder), timeout=120, retries=0)
+    with real_server(folder, tmp_path / "serve.log") as url:
+        spec = EndpointSpec(base_url=url, model=str(folder), timeout=120, retries=0)
         with Endpoint(spec) as endpoint:
-            _until_healthy(f"http://127.0.0.1:{port}/health", process, tmp_path / "serve.log")
             reply = endpoint.chat(ASK, max_tokens=8)
             said, streamed = pieces(list(endpoint.stream(ASK, max_tokens=8)))
-        assert isinstance(reply.text, str) and reply.completion_tokens <= 9
-        assert said == streamed.text
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _until_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 150
-    while True:
-        assert process.poll() is None and time.monotonic() < until, log.read_text()[-2000:]
-        try:
-            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.5)
+    assert isinstance(reply.text, str) and reply.completion_tokens <= 9
+    assert said == streamed.text
