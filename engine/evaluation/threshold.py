@@ -1,10 +1,12 @@
 """Choose tau, the least verifier score that is answered, on the dev split. Knows scores and
 gains, no model.
 
-The dial: of all thresholds that refuse at least a given share of the dev questions without an answer, the one
-under which those with an answer fare best.
+The dial: of all thresholds that can be believed to refuse at least a given share of the questions without an
+answer, the one under which those with an answer fare best. Believed: the share seen on dev, less `errors`
+standard errors, is that large; of few questions a larger share must be seen than of many.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,13 +20,15 @@ class Threshold(NamedTuple):
     refused: float | None
 
 
-def choose(scores: Sequence[float], f1: Sequence[float | None], refuse: float = 0.65) -> Threshold:
+def choose(
+    scores: Sequence[float], f1: Sequence[float | None], refuse: float = 0.6, errors: float = 1.0
+) -> Threshold:
     """The threshold for questions with verifier `scores` (0..1; -1 for one that was refused anyway) and `f1`
     (None where there is nothing to answer).
 
-    Of those that refuse at least the share `refuse` of the questions without an answer, it is the one with
-    the highest F1; the lowest tau wins a tie. Without questions of both sorts tau is 0: everything is
-    answered, since nothing was seen that shows when to refuse.
+    Of those that refuse at least the share `refuse` of the questions without an answer, by `errors` standard
+    errors of that share, it is the one with the highest F1; the lowest tau wins a tie. Without questions of
+    both sorts tau is 0: everything is answered, since nothing was seen that shows when to refuse.
     """
     answerable = [(score, value) for score, value in zip(scores, f1, strict=True) if value is not None]
     others = [score for score, value in zip(scores, f1, strict=True) if value is None]
@@ -32,8 +36,13 @@ def choose(scores: Sequence[float], f1: Sequence[float | None], refuse: float = 
         return _at(0.0, answerable, others)
     candidates = sorted({0.0, *(min(1.0, score + 1e-6) for score in scores if score >= 0)})
     tried = [_at(tau, answerable, others) for tau in candidates]
-    strict = [one for one in tried if (one.refused or 0.0) >= refuse]
+    strict = [one for one in tried if _believed(one.refused or 0.0, len(others), errors) >= refuse]
     return max(strict or tried[-1:], key=lambda one: (one.f1, -one.tau))
+
+
+def _believed(share: float, count: int, errors: float) -> float:
+    """The share less `errors` of its standard errors, sqrt(p (1 - p) / n)."""
+    return share - errors * math.sqrt(share * (1 - share) / count)
 
 
 def _at(tau: float, answerable: list[tuple[float, float]], others: list[float]) -> Threshold:

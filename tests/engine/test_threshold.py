@@ -30,7 +30,7 @@ def outcome(pairs: list[tuple[float, float | None]], tau: float) -> tuple[float,
 def test_no_other_threshold_that_refuses_enough_gains_more(
     pairs: list[tuple[float, float | None]], refuse: float
 ) -> None:
-    chosen = choose([score for score, _ in pairs], [gain for _, gain in pairs], refuse)
+    chosen = choose([score for score, _ in pairs], [gain for _, gain in pairs], refuse, errors=0)
     assert 0 <= chosen.tau <= 1
     if len({gain is None for _, gain in pairs}) < 2:
         assert chosen.tau == 0
@@ -57,8 +57,16 @@ def test_the_lowest_threshold_wins_a_tie() -> None:
 
 def test_no_more_is_refused_than_asked_for_where_that_costs() -> None:
     pairs = ([0.3, 0.9, 0.1, 0.6], [1.0, 1.0, None, None])
-    assert choose(*pairs, refuse=0.5) == pytest.approx((0.1, 1.0, 0.5), abs=1e-5)
-    assert choose(*pairs, refuse=0.51) == pytest.approx((0.6, 0.5, 1.0), abs=1e-5)
+    assert choose(*pairs, refuse=0.5, errors=0) == pytest.approx((0.1, 1.0, 0.5), abs=1e-5)
+    assert choose(*pairs, refuse=0.51, errors=0) == pytest.approx((0.6, 0.5, 1.0), abs=1e-5)
+
+
+def test_of_few_questions_a_larger_share_must_be_refused_than_of_many() -> None:
+    """0.7 of 10 less its standard error (0.145) is not yet 0.6; 0.7 of 40 less its own (0.072) is."""
+    ten = [step / 10 for step in range(10)]
+    few = choose([*ten, 0.95], [*[None] * 10, 1.0])
+    many = choose([*ten * 4, 0.95], [*[None] * 40, 1.0])
+    assert (few.refused, many.refused) == (0.8, 0.7)
 
 
 def test_what_scores_1_cannot_be_refused_and_the_rest_is() -> None:
