@@ -53,7 +53,8 @@ class Try:
 
 @dataclass
 class Case:
-    """One question on its way; `tries` holds a tier's drafts in the order they were asked."""
+    """One question on its way; `tries` holds a tier's drafts in the order they were asked, `start` is the
+    place of the tier that was asked first and `routed` why it was another than the cheapest."""
 
     question: str
     vector: Any = None
@@ -65,6 +66,8 @@ class Case:
     found: Found | None = None
     tries: list[Try] = field(default_factory=list)
     place: int = 0
+    start: int = 0
+    routed: str = ""
     chosen: Try | None = None
     done: bool = False
     decision: str = ""

@@ -32,6 +32,7 @@ from engine.inference.events import (
 )
 from engine.inference.evidence import condense, extras, retrieve
 from engine.inference.model import Loaded
+from engine.inference.route import start
 from engine.inference.shape import shaped
 from engine.inference.spec import LONGEST_QUESTION, AnswerSpec
 from engine.inference.tiers import (
@@ -76,13 +77,15 @@ __all__ = [
 class Parts:
     """What answers: a model, and with evidence an index and (for the verifier) a reader. `tiers` are asked
     after the model, cheapest first; without `loaded` the first of them starts. `calibrations` turn a tier's
-    verdict into P(correct), by its name; a tier without one is weighed uncalibrated."""
+    verdict into P(correct), by its name; a tier without one is weighed uncalibrated. `router` is that of
+    engine.inference.route, which foresees whether the first tier will be right."""
 
     loaded: Loaded | None
     index: Index | None = None
     reader: Reads | None = None
     tiers: tuple[Tier, ...] = ()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    router: Calibration | None = None
 
     @property
     def ladder(self) -> tuple[Tier, ...]:
@@ -105,10 +108,12 @@ def answer(parts: Parts, question: str, spec: AnswerSpec) -> Iterator[Event]:
     case, ladder = Case(question), parts.ladder
     for name, stage in _evidence_stages(spec):
         yield _timed(name, stage, parts, case, spec)
+    if _routes(case, spec, ladder):
+        yield _timed("route", _route, parts, case, spec)
     while not case.done:
         tier, failed = ladder[case.place], False
         try:
-            prefix = "" if case.place == 0 else f"{tier.name}: "
+            prefix = "" if case.place == case.start else f"{tier.name}: "
             for name, stage in _tier_stages(spec, tier):
                 if name == "draft" and isinstance(tier, Streams) and (case.bullets or not spec.evidence):
                     yield from _streamed(tier, case, spec, prefix)
@@ -134,6 +139,7 @@ def answer_many(
     cases, ladder = [Case(question) for question in questions], parts.ladder
     for _, stage in _evidence_stages(spec):
         stage(parts, cases, spec, report)
+    _route(parts, [case for case in cases if _routes(case, spec, ladder)], spec, report)
     for place, tier in enumerate(ladder):
         mine = [case for case in cases if not case.done and case.place == place]
         for _, stage in _tier_stages(spec, tier) if mine else []:
@@ -182,7 +188,7 @@ def _timed(name: str, stage: Stage, parts: Parts, case: Case, spec: AnswerSpec, 
     stage(parts, [case], spec, silent)
     ms = 1000 * (time.perf_counter() - begun)
     case.took(prefix + name, ms)
-    return _event(name, case, ms)
+    return _event(name, parts, case, ms)
 
 
 def _streamed(tier: Streams, case: Case, spec: AnswerSpec, prefix: str) -> Iterator[Event]:
@@ -212,6 +218,20 @@ def _evidence_stages(spec: AnswerSpec) -> list[tuple[str, Stage]]:
         ("retrieve", lambda parts, cases, spec, _: retrieve(parts.index, cases, spec)),
         ("compress", lambda parts, cases, spec, _: condense(parts.index, cases, spec)),
     ]
+
+
+def _routes(case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> bool:
+    """Whether there is a choice of who starts: further tiers may be asked, and there is evidence to go by."""
+    return bool(spec.route and spec.accept is not None and len(ladder) > 1 and case.bullets)
+
+
+def _route(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Choose the tier that starts: the first, or the next one; of an ensemble, which is asked as one, the
+    last."""
+    for case in cases:
+        tried, case.routed = start(case, parts.router, spec.route)
+        if not tried:
+            case.place = case.start = len(parts.ladder) - 1 if spec.ensemble else 1
 
 
 def _tier_stages(spec: AnswerSpec, tier: Tier) -> list[tuple[str, Stage]]:
@@ -394,6 +414,8 @@ def _decide(case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> tuple[str
         return decision.reason, "escalate"
     case.done, case.chosen = True, one
     case.decision = "no evidence was found for the question" if nothing else decision.reason
+    if case.start:
+        case.decision += f"; {ladder[case.start].name} was asked at once: {case.routed}"
     return case.decision, decision.action
 
 
@@ -421,6 +443,9 @@ def _failed(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -
     if case.place < len(ladder) - 1:
         case.place += 1
         return reason
+    if case.start and not case.tries:
+        case.place = case.start = 0  # those that were passed over are better than nobody
+        return reason
     case.done = True
     if case.tries:
         case.decision, case.chosen = reason, most_credible(case.tries)
@@ -441,11 +466,14 @@ def _likeliest(case: Case) -> int:
     return max(range(len(chances)), key=lambda place: chances[place])
 
 
-def _event(name: str, case: Case, ms: float) -> Event:
+def _event(name: str, parts: Parts, case: Case, ms: float) -> Event:
     if name == "retrieve":
         return Retrieved(case.hits, ms, case.low)
     if name == "compress":
         return Compressed(case.bullets, ms)
+    if name == "route":
+        tier = parts.ladder[case.place].name
+        return Routed(tier, f"{tier} starts: {case.routed}", ms)
     one = case.now
     if name == "prompt":
         return Prompted(one.first, case.full_tokens, ms, one.tier.name, one.dropped)

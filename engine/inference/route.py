@@ -39,12 +39,12 @@ def features(case: Case) -> dict[str, float]:
     return {name: min(1.0, max(0.0, value)) for name, value in parts.items()}
 
 
-def start(case: Case, router: Calibration | None, least: float) -> tuple[int, str]:
-    """The place of the tier that starts (0 or 1) and why: the first one, unless the router's P(it will be
-    right) is below `least`."""
-    if router is None or not least or not case.bullets:
-        return 0, "the cheapest tier starts"
-    belief = router.probability(features(case))
+def start(case: Case, router: Calibration | None, least: float) -> tuple[bool, str]:
+    """Whether the first tier is tried, and why: unless the router's P(it will be right) is below `least`;
+    without a router the cosine of question and best chunk takes its place."""
+    known = features(case)
+    belief = router.probability(known) if router else known["retrieval"]
+    what = "P(the first tier will be right)" if router else "the best chunk's likeness to the question,"
     if belief >= least:
-        return 0, f"the cheapest tier starts: P(it will be right) {belief:.2f} is at least {least:.2f}"
-    return 1, f"the next tier starts: P(the cheapest will be right) {belief:.2f} is below {least:.2f}"
+        return True, f"{what} {belief:.2f} is at least {least:.2f}"
+    return False, f"{what} {belief:.2f} is below {least:.2f}"

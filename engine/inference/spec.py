@@ -38,7 +38,11 @@ class AnswerSpec(BaseModel):
         description="verifier score below which no further tier is asked (the abstain band)",
     )
     route: float = Field(
-        0.0, ge=0, le=1, description="least P(correct) seen before drafting at which the first tier is tried"
+        0.0,
+        ge=0,
+        le=1,
+        description="least P(correct) seen before drafting (without a router: likeness of question and best "
+        "chunk) at which the first tier is tried",
     )
     samples: int = Field(0, ge=0, le=5, description="answers drawn from a doubted tier before escalating")
     temperature: float = Field(0.7, gt=0, le=2, description="how freely samples are drawn")
