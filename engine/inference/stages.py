@@ -1,0 +1,198 @@
+"""What is done with a tier, stage by stage: prompt, draft, read, look again, verify, and draw samples.
+
+A stage works on many cases at once and leaves what it found in them. Chooses no tier and settles nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from engine.inference.case import Case, Try
+from engine.inference.cite import resolved
+from engine.inference.consistency import choose
+from engine.inference.evidence import condense, extras, retrieve
+from engine.inference.parts import Parts
+from engine.inference.spec import AnswerSpec
+from engine.inference.tiers import Asked, Draws, LocalTier, ReaderTier, Tier, shares, spanned
+from engine.inference.trace import Answer, Verdict
+from engine.inference.verify import overlap, verify
+from engine.progress import Report
+
+SHARED = ("retrieval", "relevance", "peer")  # parts that samples share with their draft
+Stage = Callable[[Parts, Sequence[Case], AnswerSpec, Report], None]
+
+
+def evidence_stages(spec: AnswerSpec) -> list[tuple[str, Stage]]:
+    """What comes before any tier, by name, in order."""
+    if not spec.evidence:
+        return []
+    return [
+        ("retrieve", lambda parts, cases, spec, _: retrieve(parts.index, cases, spec)),
+        ("compress", lambda parts, cases, spec, _: condense(parts.index, cases, spec)),
+    ]
+
+
+def tier_stages(spec: AnswerSpec, tier: Tier) -> list[tuple[str, Stage]]:
+    """What is done with one tier, by name, in order."""
+
+    def prompt(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+        _prompt(tier, cases, spec)
+
+    again: list[tuple[str, Stage]] = (
+        [("look again", _look_again)] if spec.evidence and spec.look_again else []
+    )
+    return [("prompt", prompt), ("draft", _draft), ("read", _read), *again, ("verify", _verify)]
+
+
+def _prompt(tier: Tier, cases: Sequence[Case], spec: AnswerSpec) -> None:
+    for case in cases:
+        shown, dropped = _fitting(tier, case, spec)
+        made = Try(tier, shown, tier.tokens(shown), dropped)
+        if spec.evidence and not case.tries:
+            texts = [bullet.text for bullet in case.bullets] + [hit.chunk.text for hit in case.hits]
+            lengths = tier.counts(texts)
+            case.evidence_tokens = sum(lengths[: len(case.bullets)])
+            case.full_tokens = sum(lengths[len(case.bullets) :])
+        case.tries.append(made)
+
+
+def _fitting(tier: Tier, case: Case, spec: AnswerSpec) -> tuple[Asked, int]:
+    """The prompt for a tier. Where it is beyond the tier's window, `overlong` says what happens: an
+    error when it is asked, or the bullets the compressor liked least are left out, as many as it takes,
+    and it is noted."""
+    kept = list(case.bullets)
+    shown = Asked(case.question, tuple(bullet.text for bullet in kept))
+    while spec.overlong == "drop" and len(kept) > 1 and not tier.fits(shown, spec.max_new_tokens):
+        worst = min(kept, key=lambda bullet: bullet.score)
+        kept = [bullet for bullet in kept if bullet is not worst]
+        texts = {bullet.number: bullet.text for bullet in kept}
+        # what is left out keeps its number, so that citations still name the bullets on the screen
+        shown = Asked(case.question, tuple(texts.get(bullet.number, "...") for bullet in case.bullets))
+    dropped = len(case.bullets) - len(kept)
+    if dropped:
+        case.notes.append(f"{dropped} bullets did not fit {tier.name}'s window and were left out")
+    return shown, dropped
+
+
+def _draft(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    for case in cases:
+        if isinstance(case.now.tier, ReaderTier) and case.found is not None:
+            case.now.answer = spanned(case.found, case.now.shown.evidence, ban=spec.tau is not None)
+            case.now.asked = True
+    waiting = [case.now for case in cases if (case.bullets or not spec.evidence) and not case.now.asked]
+    if not waiting:
+        return
+    said = waiting[0].tier.answers(
+        [one.shown for one in waiting],
+        ban=spec.tau is not None,
+        max_new_tokens=spec.max_new_tokens,
+        report=report,
+    )
+    for one, made in zip(waiting, said, strict=True):
+        one.answer = made.answer
+        one.add(made)
+
+
+def _read(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    asked = [case for case in cases if case.bullets and case.found is None] if parts.reader else []
+    if parts.reader and asked:
+        texts = [" ".join(bullet.text for bullet in case.bullets) for case in asked]
+        for case, found in zip(
+            asked, parts.reader.read([case.question for case in asked], texts, report=report), strict=True
+        ):
+            case.found = found
+
+
+def _look_again(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Ask over the likeliest bullet alone where the reader does not bear out the draft, and keep the answer
+    it bears out better. A refusal stands where the model decides alone (no tau)."""
+    chosen = [
+        case
+        for case in cases
+        if isinstance(case.now.tier, LocalTier)
+        and case.found
+        and len(case.bullets) > 1
+        and not _agreed(case)
+        and not (spec.tau is None and case.now.answer.refused)
+    ]
+    if not chosen:
+        return
+    places = [_likeliest(case) for case in chosen]
+    asked = [
+        Asked(case.question, (case.bullets[place].text,)) for case, place in zip(chosen, places, strict=True)
+    ]
+    said = chosen[0].now.tier.answers(asked, ban=True, max_new_tokens=spec.max_new_tokens, report=report)
+    for case, place, made in zip(chosen, places, said, strict=True):
+        one = case.now
+        one.add(made)
+        if made.answer.refused or case.found is None:
+            continue
+        if one.answer.refused or overlap(made.answer.text, case.found.text) >= overlap(
+            one.answer.text, case.found.text
+        ):
+            one.answer = replace(made.answer, citations=(case.bullets[place].number,))
+            one.again = True
+
+
+def _verify(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    drafts = [case for case in cases if not case.now.answer.refused]
+    for case in drafts:
+        case.now.answer = resolved(case.now.answer, case.bullets, case.found)
+    for case, extra in zip(drafts, extras(parts.index, drafts), strict=True):
+        one = case.now
+        if len(case.tries) > 1:
+            extra["peer"] = overlap(one.answer.text, case.tries[0].answer.text)
+        one.verdict = _weighed(parts, case, one.answer, spec, extra)
+
+
+def _weighed(parts: Parts, case: Case, said: Answer, spec: AnswerSpec, extra: Mapping[str, float]) -> Verdict:
+    return verify(
+        said,
+        case.bullets,
+        case.found,
+        spec.tau or 0.0,
+        question=case.question,
+        extra=extra,
+        calibration=parts.calibrations.get(case.now.tier.name),
+    )
+
+
+def sample(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Draw more answers of the tier that was just asked."""
+    for case in cases:
+        one = case.now
+        if isinstance(one.tier, Draws):
+            drawn = one.tier.draws(
+                one.shown,
+                spec.samples,
+                temperature=spec.temperature,
+                ban=spec.tau is not None,
+                max_new_tokens=spec.max_new_tokens,
+            )
+            for said in drawn:
+                one.add(said)
+            one.samples = tuple(resolved(said.answer, case.bullets, case.found) for said in drawn)
+
+
+def verify_samples(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
+    """Of the draft and its samples take the one that agreement and verifier like best."""
+    for case in cases:
+        one = case.now
+        answers = (one.answer, *one.samples)
+        shared = {
+            name: one.verdict.parts[name] for name in SHARED if one.verdict and name in one.verdict.parts
+        }
+        verdicts = [None if said.refused else _weighed(parts, case, said, spec, shared) for said in answers]
+        best = choose(answers, [verdict.score if verdict else -1.0 for verdict in verdicts])
+        one.answer, one.verdict, one.agreement = answers[best.place], verdicts[best.place], best.agreement
+
+
+def _agreed(case: Case) -> bool:
+    return case.found is not None and overlap(case.now.answer.text, case.found.text) > 0.5
+
+
+def _likeliest(case: Case) -> int:
+    """The place of the bullet in which the reader most likely sees the answer start."""
+    if case.found is None:
+        return 0
+    chances = shares(case.found, [bullet.text for bullet in case.bullets])
+    return max(range(len(chances)), key=lambda place: chances[place])
