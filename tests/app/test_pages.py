@@ -78,7 +78,10 @@ def test_the_list_of_empty_states_is_whole() -> None:
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_on_an_empty_workspace_a_page_says_what_to_do(home: Path, name: str) -> None:
+def test_on_an_empty_workspace_a_page_says_what_to_do(
+    home: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BANTAM_PLAYGROUND_PORT", "9")  # where no playground runs, whatever else does here
     at = opened(name)
     assert EMPTY[name] in said(at) and not at.error
     assert at.title[0].value == PAGES[name][0]

@@ -13,7 +13,7 @@ from engine.data.records import Question
 from engine.evaluation.metrics import accuracy
 from engine.inference import tiers
 from engine.inference.extract import Found
-from engine.inference.orchestrator import AnswerSpec, Compressed, Parts, answer
+from engine.inference.orchestrator import AnswerSpec, Compressed, Parts, answer, answer_many
 from engine.inference.prompt import REFUSAL, answer_messages, completion_ids, parse, prompt_ids
 from engine.inference.trace import Bullet
 from engine.progress import Progress
@@ -71,7 +71,7 @@ def given_to_the_model(
 
     with monkeypatch.context() as patch:
         patch.setattr(tiers, "decode", recorded)
-        list(answer(parts, question, spec))
+        answer_many(parts, [question], spec)
     return prompts
 
 
