@@ -7,29 +7,20 @@ itself.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.artifact import whole, write_json, writing
 from engine.errors import ConfigError
 from engine.evaluation import curves, risk, threshold
 from engine.evaluation.curves import Curve, Pair, Point
 from engine.evaluation.harness import right
-from engine.evaluation.scoring import Scored
 from engine.progress import Report, silent
-from jobs import calibration
+from jobs import calibration, routing
 from jobs.calibration import Judged
+from jobs.routing import Seen
 from jobs.workspace import artifact, checked_name
 
 BUDGET = 0.3
-
-
-class Seen(NamedTuple):
-    """One question's draft, P(correct) of it (-1 where the tier refused), and what it took: tokens times
-    price."""
-
-    scored: Scored
-    believed: float
-    cost: float
 
 
 def cascade(
@@ -38,20 +29,30 @@ def cascade(
     risked: float | None = None,
     device: str | None = None,
     report: Report = silent,
+    *,
+    route: bool = False,
 ) -> dict[str, Any]:
     """Set the dials of the experiment's cascade by a budget (share escalated) or a risk (share of the wrong
-    answers let through), and keep them with the calibration, which is made now if it is not there."""
+    answers let through), and keep them with the calibration, which is made now if it is not there. With
+    `route` a router sends the questions that would escalate anyway to the last tier at once."""
     _check(budget, risked)
     if not whole(artifact("calibration", checked_name(name))):
         calibration.calibrate(name, device=device, report=report)
     manifest, judged = calibration.read(name)
     tiers = [judged[tier] for tier in manifest["order"]]
     settings, result = choose(tiers, budget, risked)
+    router: dict[str, Any] = {}
+    if route:
+        sides = [[side(one, split) for one in tiers] for split in ("dev", "test")]
+        made_router = routing.fitted(credible(sides[0][:-1]), settings["accept"])
+        settings |= {"route": made_router.least}
+        result |= routing.shown(made_router, pairs(sides[1]), credible(sides[1][:-1]), settings["accept"])
+        router = {"router": made_router.router.model_dump()}
     test = pairs([side(one, "test") for one in tiers])
     lines = curves.curves(test, [(f"{one.name} alone", alone(one, test)) for one in tiers[:-1]])
     from jobs.calibration_report import write
 
-    made = manifest | {"cascade": {"settings": settings, "result": result}}
+    made = manifest | {"cascade": {"settings": settings, "result": result, **router}}
     place = artifact("calibration", name)
     with writing(place, made) as folder:
         for one in judged.values():

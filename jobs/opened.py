@@ -118,7 +118,8 @@ class Opened:
         parts = self.ladder(*named)
         spec = AnswerSpec(**made["answer"]).model_copy(update=made["cascade"]["settings"])
         calibrations = {name: one for name, one in known.items() if one is not None}
-        return replace(parts, calibrations=calibrations), spec
+        router = loaded(made["cascade"].get("router"))
+        return replace(parts, calibrations=calibrations, router=router), spec
 
     def _same(self, made: dict[str, Any]) -> bool:
         return all(self.manifest.get(name) == value for name, value in made["experiment"].items())

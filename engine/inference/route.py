@@ -6,9 +6,11 @@ Its features are parts 0..1, so that the same calibration fits it. Knows no mode
 """
 
 import re
+from collections.abc import Sequence
 
 from engine.inference.belief import Calibration
 from engine.inference.case import Case
+from engine.inference.trace import Bullet
 from engine.retrieval.words import words
 
 _KINDS = {
@@ -20,22 +22,25 @@ _KINDS = {
 
 
 def features(case: Case) -> dict[str, float]:
-    """retrieval: cosine of the best chunk; lead: how far the best chunk's fused score is above the second's;
-    spread: share of the bullets that come from one document; long: the question's words; met: share of its
-    stems in the bullets; and what kind it is."""
-    asked = words(case.question)
-    held = set(words(" ".join(bullet.text for bullet in case.bullets)))
-    hits = sorted((hit.fused for hit in case.hits), reverse=True)
-    documents = [bullet.document for bullet in case.bullets]
+    """What is seen of a case before any tier is asked."""
+    return seen(case.question, case.bullets, max((hit.dense for hit in case.hits), default=0.0))
+
+
+def seen(question: str, bullets: Sequence[Bullet], likeness: float | None) -> dict[str, float]:
+    """retrieval: cosine of the best chunk (`likeness`, left out where it is not known); spread: share of the
+    bullets that come from one document; long: the question's words; met: share of its stems in the bullets;
+    and what kind it is."""
+    asked = words(question)
+    held = set(words(" ".join(bullet.text for bullet in bullets)))
+    documents = [bullet.document for bullet in bullets]
     parts = {
-        "retrieval": max((hit.dense for hit in case.hits), default=0.0),
-        "lead": hits[0] - hits[1] if len(hits) > 1 else 0.0,
         "spread": max(map(documents.count, documents)) / len(documents) if documents else 0.0,
-        "long": min(1.0, len(case.question.split()) / 30),
+        "long": min(1.0, len(question.split()) / 30),
         "met": sum(stem in held for stem in asked) / len(asked) if asked else 0.0,
     }
-    question = case.question.lower()
-    parts |= {f"asks {kind}": float(bool(re.search(told, question))) for kind, told in _KINDS.items()}
+    if likeness is not None:
+        parts["retrieval"] = likeness
+    parts |= {f"asks {kind}": float(bool(re.search(told, question.lower()))) for kind, told in _KINDS.items()}
     return {name: min(1.0, max(0.0, value)) for name, value in parts.items()}
 
 

@@ -14,6 +14,8 @@ def add(commands: Commands) -> None:
         "--budget", type=float, help="share of the questions that may escalate (default: 0.3)"
     )
     parser.add_argument("--risk", type=float, help="share of the wrong answers that may be let through")
+    about = "also fit a router: questions that would escalate anyway go to the last tier at once"
+    parser.add_argument("--route", action="store_true", help=about)
     about = "replay another pair instead: RouteLLM's CSV of two models' answers to GSM8K"
     parser.add_argument("--replay", default="", metavar="FILE", help=about)
     parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
@@ -35,7 +37,9 @@ def _run(options: argparse.Namespace) -> None:
     else:
         from jobs.cascade import cascade
 
-        result = cascade(options.name, options.budget, options.risk, options.device, console)
+        result = cascade(
+            options.name, options.budget, options.risk, options.device, console, route=options.route
+        )
     console.end("replayed on the answers kept")
     if options.json:
         print_json(result)

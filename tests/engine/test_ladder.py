@@ -6,9 +6,11 @@ import pytest
 
 from engine.errors import ConfigError, EndpointError
 from engine.inference.belief import Calibration
+from engine.inference.case import Case
 from engine.inference.events import Drafted, Escalated, Prompted, Retrieved, Routed, Sampled, Token, Verified
+from engine.inference.evidence import condense, retrieve
 from engine.inference.orchestrator import AnswerSpec, Parts, answer, answer_many, last
-from engine.inference.route import features
+from engine.inference.route import features, seen
 from engine.inference.trace import Trace
 from tests.corpus import NOTHING_LIKE_IT, QUESTIONS
 from tests.ladders import Finds, Scripted, Streamed
@@ -100,16 +102,24 @@ def test_where_the_tier_that_starts_fails_those_passed_over_are_asked_after_all(
 
 
 def test_what_a_router_sees_lies_between_0_and_1_and_tells_questions_apart(corpus_index: Any) -> None:
-    from engine.inference.case import Case
-    from engine.inference.evidence import condense, retrieve
-
     cases = [Case(WALK), Case("How many moons?" * 40), Case("!!!")]
     retrieve(corpus_index, cases, CASCADE)
     condense(corpus_index, cases, CASCADE)
-    walk, moons, _ = seen = [features(case) for case in cases]
-    assert all(0 <= value <= 1 for one in seen for value in one.values())
+    walk, moons, _ = looks = [features(case) for case in cases]
+    assert all(0 <= value <= 1 for one in looks for value in one.values())
     assert (walk["asks who"], moons["asks who"], moons["asks count"], moons["long"]) == (1, 0, 1, 1)
-    assert walk["met"] > 0.5 > seen[2]["met"]
+    assert walk["met"] > 0.5 > looks[2]["met"]
+
+
+def test_a_router_is_fitted_on_what_it_sees_when_it_serves(corpus_index: Any) -> None:
+    """Of an answered question the trace tells the same as the case did before anyone was asked."""
+    case = Case(WALK)
+    retrieve(corpus_index, [case], CASCADE)
+    condense(corpus_index, [case], CASCADE)
+    trace = last(answer(Parts(None, corpus_index, None, (Scripted("small", RIGHT),)), WALK, CASCADE))
+    assert trace.verdict
+    told = seen(trace.question, trace.bullets, trace.verdict.parts["retrieval"])
+    assert told == pytest.approx(features(case), abs=1e-4)
 
 
 # Streaming
