@@ -67,8 +67,13 @@ class Streamed(Scripted):
     breaks: LabError | None = None
     guesses: list[str] = field(default_factory=list)
     stopped: bool = False
+    running: Iterator[Token | Said] | None = None
 
     def stream(self, asked: Asked, *, guess: str = "", **_: Any) -> Iterator[Token | Said]:
+        self.running = self.words(asked, guess)  # kept, so that only closing it ends it
+        return self.running
+
+    def words(self, asked: Asked, guess: str) -> Iterator[Token | Said]:
         (said,) = self.answers([asked])
         self.guesses.append(guess)
         text = ""

@@ -122,6 +122,19 @@ def test_a_router_is_fitted_on_what_it_sees_when_it_serves(corpus_index: Any) ->
     assert told == pytest.approx(features(case), abs=1e-4)
 
 
+@pytest.mark.parametrize(("first", "second"), [(RIGHT, WRONG), (WRONG, RIGHT)])
+def test_of_an_ensemble_the_most_credible_draft_stands_and_the_last_tier_rests(
+    first: str, second: str, corpus_index: Any
+) -> None:
+    tiers = Scripted("small", first), Scripted("middle", second), Scripted("large", RIGHT)
+    spec = CASCADE.model_copy(update={"ensemble": True, "look_again": False})
+    parts = Parts(None, corpus_index, Finds("Neil Armstrong"), tiers)
+    trace = last(answer(parts, WALK, spec))
+    assert [draft.tier for draft in trace.drafts] == ["small", "middle"] and not tiers[2].seen
+    assert (trace.answer.text, trace.tier) == ("Neil Armstrong", "small" if first == RIGHT else "middle")
+    assert untimed(answer_many(parts, [WALK], spec)[0]) == untimed(trace)
+
+
 # Streaming
 
 
