@@ -553,7 +553,7 @@ def test_a_hub_serves_a_model_and_its_refusals_are_told_apart(tiny_model: Tiny, 
     assert "whole .safetensors weights" in answers["only/bin"]
     assert "cannot be reached to fetch 'silent/hub'" in answers["silent/hub"]
     assert all(answer.startswith("ModelError: ") for name, answer in answers.items() if name != "tiny/model")
-    assert max(took[1:]) < 3
+    assert max(took[1:]) < 10, "a refusal is told at once; transformers itself would try for half a minute"
     assert not [path for path in asked if path.endswith((".bin", ".py"))], "pickles or code were fetched"
 
     asked.clear()
@@ -562,7 +562,7 @@ def test_a_hub_serves_a_model_and_its_refusals_are_told_apart(tiny_model: Tiny, 
     )
     assert "cannot be reached to fetch 'no/such'" in said[0] and "check the network" in said[0]
     assert said[1] == f"{parameters} parameters", "a model in the local cache needs no hub"
-    assert max(took) < 15 and "Retry" not in noise, noise
+    assert max(took) < 28 and "Retry" not in noise, noise
 
 
 def test_a_hub_model_is_not_looked_for_when_the_hub_is_switched_off() -> None:
