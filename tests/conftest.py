@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 # OpenMP's threads spin while they wait for each other: beside a busy process tests took ten times as long
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ from hypothesis import settings
 # A busy machine is no failure; and what CI draws is the same each time, so that red means this change.
 settings.register_profile("bantam", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("bantam")
+
+# What a shell runs in the background ignores Ctrl-C, and so would every process that a test starts and stops.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 

@@ -110,6 +110,9 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(work)
+    if checkpoint:  # TRL counts tokens from zero again; the order of the rows is known
+        done = int(checkpoint.name.split("-")[1]) * micro * config.gradient_accumulation_steps
+        trainer._total_train_tokens = sum(row.length for row in ordered[:done])
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         raise Stopped

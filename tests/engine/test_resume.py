@@ -43,7 +43,7 @@ def report(one):
 spec = LoraSpec(r=4, alpha=8, dropout=0.1, learning_rate=0.02, epochs=10, batch=4, micro_batch=2, seed=3)
 train(loaded, rows, spec, work, report)
 """
-COMPARED = ("loss", "learning_rate", "grad_norm")
+COMPARED = ("loss", "learning_rate", "grad_norm", "num_tokens")
 
 
 def run(folder: Path, work: Path, deadly: int = -1) -> tuple[int, list[list[Any]]]:
