@@ -285,7 +285,9 @@ def spoil(stage: str, patch: pytest.MonkeyPatch) -> None:
             Console, "__call__", interrupting_when(lambda p: p.stage == "train" and p.done == p.total - 1)
         )
     elif stage == "answer":  # in the third arm, with two kept
-        patch.setattr(Console, "__call__", interrupting_when(lambda p: p.stage == "read"))
+        patch.setattr(
+            Console, "__call__", interrupting_when(lambda p: p.stage == "read" and p.unit == "questions")
+        )
     else:  # the report's files are written, their folder is not in its place
         patch.setattr("jobs.kinds.ablation.write_report", interrupting(write_report))
 
@@ -320,7 +322,7 @@ def test_ctrl_c_in_a_stage_leaves_nothing_half_made_and_the_next_run_finishes(
     assert stopped.err.splitlines()[-2:] == ["", STOPPED]
     assert "Traceback" not in stopped.err
     finished_stages = [line.split()[1] for line in stopped.err.splitlines() if line.startswith("[")]
-    assert finished_stages == before
+    assert finished_stages == before, stopped.err
     row = job(home)
     assert row["state"] == jobs.INTERRUPTED and stage in row["error"]
     nothing_half_made(home, working=stage == "train")
