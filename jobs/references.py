@@ -3,6 +3,7 @@
 Nothing here leaves the workspace: what is named is looked up, never joined to a path unchecked.
 """
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from engine.errors import ConfigError
 from engine.retrieval import index as indexes
 from jobs.workspace import artifact, checked_name, home, key
 from storage import artifacts, jobs
+
+WRITERS = ("synthesize", "compose")  # the kinds that write questions
 
 
 def find(db: Database, kind: str, named: str) -> Path:
@@ -51,13 +54,14 @@ def find_questions(db: Database, named: str, dataset: Path) -> Path:
     """The written questions `named`, or the latest that were written for the dataset at `dataset`."""
     if named:
         return find(db, "questions", named)
-    for job in jobs.listed(db, kind="synthesize", state=jobs.DONE, limit=200):
+    wrote = [job for kind in WRITERS for job in jobs.listed(db, kind=kind, state=jobs.DONE, limit=200)]
+    for job in sorted(wrote, key=itemgetter("ended_at"), reverse=True):
         place = home() / (job["artifact"] or "-")
         if whole(place) and read_manifest(place).get("dataset") == dataset.name:
             return place
     raise ConfigError(
         f"No questions were written for the dataset {read_manifest(dataset).get('name')!r} yet: run a job of "
-        "the kind synthesize first."
+        f"the kind {' or '.join(WRITERS)} first."
     )
 
 

@@ -1,6 +1,7 @@
 """Questions of stated kinds written by a teacher from the documents: fact, number, why or how, over two
-passages, and ones the passage does not answer; each with a rationale that cites its sentences, and with hard
-negatives that our own retriever takes for its source. What fails a check is dropped with its reason.
+passages, and ones the passage does not answer; each with a rationale that cites its sentences, with hard
+negatives that our own retriever takes for its source, and with other wordings. What fails a check is dropped
+with its reason.
 
 The checks are those of engine/data/synthesize.py (round trip: Alberti and others 2019), which writes the same
 offline with a small model. Knows no file.
@@ -9,12 +10,12 @@ offline with a small model. Knows no file.
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from engine.data.contamination import Held
 from engine.data.records import Question
 from engine.data.synthesize import (
-    ALIKE,
     GIVES_AWAY,
     KEPT,
     KNOWN,
@@ -57,6 +58,11 @@ SCHEMA: dict[str, Any] = {
     },
     "required": ["question", "answer", "sentences", "rationale"],
 }
+OTHER_WORDS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"questions": {"type": "array", "minItems": 1, "items": {"type": "string"}}},
+    "required": ["questions"],
+}
 
 
 class Written(NamedTuple):
@@ -72,10 +78,12 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Composed:
-    """What was kept, how many were kept and dropped by reason, and what it took."""
+    """What was kept, how many were kept and dropped by reason (rewordings counted apart), and what it
+    took."""
 
     rows: tuple[Written, ...]
     counts: dict[str, int]
+    reworded: dict[str, int]
     spent: Spent
 
 
@@ -96,28 +104,39 @@ def compose(
     reader: Reads | None = None,
     k: int = 3,
     negatives: int = 3,
+    rewordings: int = 1,
     seed: int = 0,
     report: Report = silent,
 ) -> Composed:
-    """Ask until `target` are kept, the documents are used up or a cap of the teacher is reached. The same
-    index, teacher and seed ask the same, so that a run that was stopped goes on from the teacher's cache."""
-    known = index.embedder.vectors([question.question for question in avoid])
+    """Ask until `target` are kept, the documents are used up or a cap of the teacher is reached, then for up
+    to `rewordings` of each. The same index, teacher and seed ask the same, so that a run that was stopped
+    goes on from the teacher's cache."""
+    held = Held(avoid, index.embedder)
     counts: Counter[str] = Counter()
     seen: set[str] = set()
-    rows: list[Written] = []
+    kept: list[_Kept] = []
     tasks = list(_tasks(index, kinds, seed))
     for start in range(0, len(tasks), ROUND):
-        if len(rows) >= target or teacher.spent.stopped:
+        if len(kept) >= target or teacher.spent.stopped:
             break
         batch = tasks[start : start + ROUND]
         answers = sorted(teacher.ask([_request(task) for task in batch], report, "ask the teacher"))
         good = [(batch[a.place], a.value) for a in answers if a.value is not None]
         counts[NO_JSON] += len(answers) - len(good)
-        for task, value, verdict, hits in _checked(index, reader, good, known, seen, k):
+        for task, value, verdict, hits in _checked(index, reader, good, held, seen, k):
             counts[verdict] += 1
-            if verdict == KEPT and len(rows) < target:
-                rows.append(_row(task, value, hits, index, teacher, negatives, len(rows) + 1))
-    return Composed(tuple(rows), {name: count for name, count in counts.items() if count}, teacher.spent)
+            if verdict == KEPT and len(kept) < target:
+                row = _row(task, value, hits, index, teacher, negatives, len(kept) + 1)
+                kept.append(_Kept(task, value, row))
+    again, reworded = _reworded(index, teacher, reader, kept, held, seen, k, rewordings, report)
+    counted = {name: count for name, count in counts.items() if count}
+    return Composed((*(one.row for one in kept), *again), counted, dict(reworded), teacher.spent)
+
+
+class _Kept(NamedTuple):
+    task: _Task
+    value: dict[str, Any]
+    row: Written
 
 
 def _tasks(index: Index, kinds: Sequence[str], seed: int) -> Iterator[_Task]:
@@ -158,7 +177,7 @@ def _checked(
     index: Index,
     reader: Reads | None,
     found: Sequence[tuple[_Task, dict[str, Any]]],
-    known: Any,
+    held: Held,
     seen: set[str],
     k: int,
 ) -> Iterator[tuple[_Task, dict[str, Any], str, list[Hit]]]:
@@ -169,13 +188,65 @@ def _checked(
         verdict = _verdict(task, value, question, reader)
         if verdict == KEPT and question.casefold() in seen:
             verdict = REPEATED
-        elif verdict == KEPT and len(known) and float((known @ vector).max()) > ALIKE:
+        elif verdict == KEPT and held.leaks(question, vector):
             verdict = KNOWN
         elif verdict == KEPT and not any(hit.position in task.chunks for hit in near[:k]):
             verdict = NOT_FOUND
         if verdict == KEPT:
             seen.add(question.casefold())
         yield task, value, verdict, near
+
+
+def _reworded(
+    index: Index,
+    teacher: Teacher,
+    reader: Reads | None,
+    kept: Sequence[_Kept],
+    held: Held,
+    seen: set[str],
+    k: int,
+    times: int,
+    report: Report,
+) -> tuple[list[Written], Counter[str]]:
+    """Up to `times` other wordings of each kept question, checked as it was. What asks nothing the passage
+    answers has no other wording that could be checked."""
+    counts: Counter[str] = Counter()
+    made: list[Written] = []
+    asked = [one for one in kept if one.row.question.answers] if times and not teacher.spent.stopped else []
+    requests = [_other_words(one.row.question, times) for one in asked]
+    for start in range(0, len(asked), ROUND):
+        if teacher.spent.stopped:
+            break
+        answers = sorted(teacher.ask(requests[start : start + ROUND], report, "ask for other words"))
+        counts[NO_JSON] += sum(answer.value is None for answer in answers)
+        good = [
+            (asked[start + answer.place], text)
+            for answer in answers
+            if answer.value is not None
+            for text in answer.value["questions"][:times]
+        ]
+        tries = [(one.task, one.value | {"question": text}) for one, text in good]
+        checked = _checked(index, reader, tries, held, seen, k)
+        for (one, text), (_, _, verdict, _) in zip(good, checked, strict=True):
+            counts[verdict] += 1
+            if verdict == KEPT:
+                made.append(_again(one.row, " ".join(text.split()), len(made) + 1))
+    return made, Counter({name: count for name, count in counts.items() if count})
+
+
+def _other_words(question: Question, times: int) -> Request:
+    system = (
+        f"Write {times} other wording{'s' * (times > 1)} of the question. Each asks the same, with the same "
+        "answer: keep names and numbers, take other words and another order. Answer with JSON only: "
+        '{"questions": [...]}'
+    )
+    user = f"Question: {question.question}\nAnswer: {question.answers[0]}"
+    return Request(chat(system, user), max_tokens=60 * times, schema=OTHER_WORDS)
+
+
+def _again(row: Written, text: str, number: int) -> Written:
+    question = replace(row.question, id=f"reworded-{number:05d}", question=text)
+    return row._replace(question=question, provenance=row.provenance | {"reworded": row.question.id})
 
 
 def _verdict(task: _Task, value: dict[str, Any], question: str, reader: Reads | None) -> str:

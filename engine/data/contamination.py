@@ -13,7 +13,8 @@ from engine.data.records import Question
 from engine.errors import DataError
 
 RUN = 13
-ALIKE = 0.95
+ALIKE = 0.95  # cosine between questions that people wrote
+LIKE = 0.9  # cosine from which a written question is too like one to test with
 _WORD = re.compile(r"\w+")
 
 
@@ -36,13 +37,13 @@ def leaks(
     same = {_plain(question.question): question.id for question in reversed(trained)}
     runs: dict[tuple[str, ...], str] = {}
     for question in trained:
-        for run in _runs(question):
+        for run in _runs(question.question):
             runs.setdefault(run, question.id)
     found: dict[str, Leak] = {}
     for question in tested:
         if (other := same.get(_plain(question.question))) is not None:
             found[question.id] = Leak(question.id, other, "same", 1.0)
-        elif (hit := next((runs[run] for run in _runs(question) if run in runs), None)) is not None:
+        elif (hit := next((runs[run] for run in _runs(question.question) if run in runs), None)) is not None:
             found[question.id] = Leak(question.id, hit, "13-gram", 1.0)
     left = [question for question in tested if question.id not in found]
     if embedder is not None and left and trained:
@@ -57,6 +58,23 @@ def leaks(
                         question.id, trained[best].id, "alike", round(float(row[best]), 3)
                     )
     return [found[question.id] for question in tested if question.id in found]
+
+
+class Held:
+    """Questions kept for testing, and whether one that is to be trained on is like any of them."""
+
+    def __init__(self, tested: Sequence[Question], embedder: Any, alike: float = LIKE) -> None:
+        self.alike = alike
+        self._same = {_plain(question.question) for question in tested}
+        self._runs = {run for question in tested for run in _runs(question.question)}
+        self._vectors = embedder.vectors([question.question for question in tested])
+
+    def leaks(self, question: str, vector: Any) -> bool:
+        """Whether `question` (its unit vector beside it) has the words of one, a run of RUN of them, or
+        nearly its meaning."""
+        if _plain(question) in self._same or any(run in self._runs for run in _runs(question)):
+            return True
+        return len(self._vectors) > 0 and float((self._vectors @ vector).max()) > self.alike
 
 
 def refuse(trained: Sequence[Question], tested: Sequence[Question]) -> None:
@@ -80,6 +98,6 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text.casefold()))
 
 
-def _runs(question: Question) -> list[tuple[str, ...]]:
-    words = _WORD.findall(question.question.casefold())
+def _runs(text: str) -> list[tuple[str, ...]]:
+    words = _WORD.findall(text.casefold())
     return [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from engine.artifact import whole, writing
+from engine.artifact import read_manifest, whole, writing
 from engine.data import dataset
 from engine.data.compose import KINDS, Composed, compose
 from engine.data.records import fingerprint
@@ -28,7 +28,7 @@ TITLE = "Teacher"
 ABOUT = "have a teacher on a server write training questions"
 MAKES = "questions"
 DEVICE = False
-VERSION = 1
+VERSION = 2
 ROWS = "teacher.jsonl"
 
 
@@ -46,6 +46,7 @@ class Spec(TeacherSpec):
     )
     kinds: str = Field(",".join(KINDS), description=f"kinds of questions, some of {', '.join(KINDS)}")
     negatives: int = Field(3, ge=0, le=5, description="hard negatives of a question")
+    rewordings: int = Field(1, ge=0, le=5, description="other wordings of a question; each is asked for too")
     check: bool = Field(True, description="read each answer back with the embedded reader")
     k: K = 3
     seed: Seed = 0
@@ -90,6 +91,7 @@ def run(job: Job) -> str:
             reader=reader,
             k=spec.k,
             negatives=spec.negatives,
+            rewordings=spec.rewordings,
             seed=spec.seed,
             report=job.report,
         )
@@ -97,8 +99,10 @@ def run(job: Job) -> str:
         if made.spent.stopped:
             job.tell(f"stopped: {made.spent.stopped}; raise the cap and run it again, nothing is paid twice")
         job.tell(made.spent.line())
-    made_counts = json.loads((place / "manifest.json").read_text(encoding="utf-8"))["counts"]
-    job.say(f"{made_counts.get('kept', 0)} kept of {sum(made_counts.values())} written")
+    manifest = read_manifest(place)
+    counts, reworded = manifest["counts"], manifest["reworded"]
+    said = f"{counts.get('kept', 0)} kept of {sum(counts.values())} written"
+    job.say(f"{said}, {reworded.get('kept', 0)} rewordings")
     return under_home(place)
 
 
@@ -109,7 +113,7 @@ def _keep(job: Job, place: Path, made: Composed, settings: dict[str, object]) ->
     facts = {
         "kind": MAKES,
         "counts": made.counts,
-        "reworded": {},
+        "reworded": made.reworded,
         "seconds": 0.0,
         "writer": settings["model"],
     }

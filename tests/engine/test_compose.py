@@ -9,6 +9,7 @@ import pytest
 
 from engine.data import compose as composing
 from engine.data.compose import KINDS, compose
+from engine.data.contamination import Held
 from engine.data.records import Question
 from engine.data.synthesize import GIVES_AWAY, KEPT, KNOWN, NOT_A_QUESTION, NOT_READ
 from engine.data.teacher import Teacher, TeacherSpec
@@ -33,8 +34,9 @@ def asked_for(body: dict[str, Any]) -> str:
 
 
 def honest(body: dict[str, Any]) -> str:
-    """A teacher that asks about the last words of the longest sentence."""
-    sentences = passage(body)
+    """A teacher that asks about the last words of the longest sentence, and has no other words for it."""
+    if not (sentences := passage(body)):
+        return "I would say it just like that."
     number = max(range(len(sentences)), key=lambda n: len(sentences[n]))
     words = sentences[number].rstrip(".").split()
     nothing = asked_for(body) == "unanswerable"
@@ -125,3 +127,49 @@ def test_questions_like_those_of_an_evaluation_are_dropped_and_the_target_is_kep
     )
     assert again.counts[KNOWN] >= 2
     assert not {row.question.question for row in made.rows} & {row.question.question for row in again.rows}
+
+
+LONG_ONE = "Which of the two moons that Asaph Hall found in the summer of 1877 is the larger one?"
+
+
+def test_a_long_run_of_an_evaluation_questions_words_is_a_leak(index: Any) -> None:
+    tested = Question("t", f"Before you answer, think: {LONG_ONE}")
+    held = Held([tested, Question("u", "What is Io?")], index.embedder, alike=1.1)
+    vectors = index.embedder.vectors([LONG_ONE, "what  is IO", "What is Europa?"])
+    found = [
+        held.leaks(text, vector)
+        for text, vector in zip((LONG_ONE, "what  is IO", "What is Europa?"), vectors, strict=True)
+    ]
+    assert found == [True, True, False]
+    assert not Held([], index.embedder).leaks(LONG_ONE, vectors[0])
+
+
+def rewording(body: dict[str, Any]) -> str:
+    """The honest teacher, who also has other words for a question: its own in another order."""
+    system, user = (body["messages"][n]["content"] for n in (0, 1))
+    if "other wording" not in system:
+        return honest(body)
+    question, answer = re.findall(r": (.+)", user)[0], user.rsplit("Answer: ", 1)[1]
+    good = question.replace("Asked for", "I ask here for")
+    return json.dumps({"questions": [good, f"Is it not {answer} that it says?"]})
+
+
+def test_rewordings_are_checked_like_what_they_are_of_and_name_it(index: Any) -> None:
+    made = written(index, rewording, kinds=("fact", "unanswerable"), rewordings=2)
+    first = {row.question.id: row for row in made.rows if "reworded" not in row.provenance}
+    again = [row for row in made.rows if "reworded" in row.provenance]
+    answerable = [row for row in first.values() if row.question.answers]
+    assert made.counts[KEPT] == len(first) and made.reworded[KEPT] == len(again) > 3
+    assert made.reworded[GIVES_AWAY] == len(answerable)
+    assert sum(made.reworded.values()) == 2 * len(answerable)
+    for row in again:
+        source = first[row.provenance["reworded"]]
+        assert row.question.question != source.question.question
+        assert (row.question.answers, row.cited) == (source.question.answers, source.cited)
+    assert len({row.question.id for row in made.rows}) == len(made.rows)
+    assert not written(index, rewording, kinds=("fact",), rewordings=0).reworded
+
+
+def test_a_teacher_without_other_words_costs_no_question(index: Any) -> None:
+    made = written(index, honest, kinds=("fact",))
+    assert made.rows and set(made.reworded) == {composing.NO_JSON}
