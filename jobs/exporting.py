@@ -8,6 +8,7 @@ from engine.data import dataset, export
 from engine.data.dataset import PAIRS, read_records
 from engine.data.records import Pair, Question
 from engine.errors import ConfigError, DataError
+from jobs import review
 from jobs.material import FILE, asked, read_questions
 from jobs.references import find, find_index, find_questions
 from jobs.workspace import artifact, checked_name, home
@@ -16,13 +17,16 @@ from storage.db import connect
 SHOWN = 400  # tokens of a preview
 
 
-def run(name: str, format: str, out: Path, model: str, limit: int, seed: int) -> dict[str, Any]:
-    """Export the dataset, questions or pairs `name` into the folder `out`. Raises LabError."""
+def run(
+    name: str, format: str, out: Path, model: str, limit: int, seed: int, accepted: bool = False
+) -> dict[str, Any]:
+    """Export the dataset, questions or pairs `name` into the folder `out`; with `accepted` only the pairs
+    that a person accepted. Raises LabError."""
     checked_name(name)
     if format == "sft":
         return _sft(name, out, model, limit, seed)
     if format == "trl":
-        return _trl(name, out)
+        return _trl(name, out, accepted)
     corpus = dataset.load(find(connect(home()), "dataset", name))
     parts = export.plain(corpus)
     for part, rows in parts.items():
@@ -30,14 +34,21 @@ def run(name: str, format: str, out: Path, model: str, limit: int, seed: int) ->
     return {"folder": str(out), "rows": {part: len(rows) for part, rows in parts.items()}}
 
 
-def _trl(name: str, out: Path) -> dict[str, Any]:
+def _trl(name: str, out: Path, accepted: bool) -> dict[str, Any]:
+    """Chats, and pairs without those that a person rejected."""
+    db = connect(home())
     place = artifact("pairs", name)
     if whole(place):
         pairs = read_records(place / PAIRS, Pair)
         chats: list[dict[str, Any]] = []
     else:
-        corpus = dataset.load(find(connect(home()), "dataset", name))
+        corpus = dataset.load(find(db, "dataset", name))
         pairs, chats = corpus.pairs, export.chats(corpus.chats)
+    had = len(pairs)
+    pairs, left_out = review.without_rejected(db, pairs, accepted_only=accepted)
+    if had and not pairs and not chats:
+        how = "accepted" if accepted else "left: all were rejected"
+        raise DataError(f"None of the {had} pairs of {name!r} is {how}: look at them on the page Data.")
     if not pairs and not chats:
         raise DataError(
             f"{name!r} has neither pairs nor chats: make pairs with `pairs`, import some, or export "
@@ -47,7 +58,8 @@ def _trl(name: str, out: Path) -> dict[str, Any]:
     for part, found in rows.items():
         if found:
             export.write(out, part, found)
-    return {"folder": str(out), "rows": {part: len(found) for part, found in rows.items() if found}}
+    counts = {part: len(found) for part, found in rows.items() if found}
+    return {"folder": str(out), "rows": counts, "left_out": left_out}
 
 
 def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, Any]:

@@ -163,3 +163,18 @@ def second(db: Database) -> None:
     """What a queue has to know about a job, the worker's row, and metrics that can be drawn at once."""
     for statement in SECOND:
         db.execute(statement)
+
+
+@migrations(name="0003_decision")
+def third(db: Database) -> None:
+    """What people decided about preference pairs; ids are never used twice: the latest is the last."""
+    db.execute(
+        """create table decision (
+            id integer primary key autoincrement,
+            pair text not null unique,
+            verdict text not null check (verdict in ('accepted', 'rejected')),
+            source text not null,
+            created_at text not null
+        ) strict"""
+    )
+    db.execute("create index decision_source on decision (source, id)")

@@ -2,6 +2,7 @@
 checked against the rows it is used on. Knows no file format.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -69,9 +70,30 @@ def check(mapping: Mapping[str, str]) -> None:
         )
 
 
+def written(mapping: Mapping[str, str]) -> str:
+    """A mapping as `parsed` reads it: `question=Frage`, or JSON where a column's name needs it."""
+    plain = all(
+        column == column.strip() and "," not in column and not column.startswith("{")
+        for column in mapping.values()
+    )
+    if plain:
+        return ",".join(f"{name}={column}" for name, column in mapping.items())
+    return json.dumps(mapping, ensure_ascii=False)
+
+
 def parsed(text: str) -> dict[str, str]:
-    """A mapping written as `question=Frage,answers=Antwort`. Raises ConfigError if it is not."""
+    """A mapping written as `question=Frage,answers=Antwort`, or as a JSON object (for columns with a comma in
+    their names). Raises ConfigError if it is not."""
     mapping: dict[str, str] = {}
+    if text.lstrip().startswith("{"):
+        try:
+            mapping = json.loads(text)
+        except ValueError as error:
+            raise ConfigError(f"The mapping is no JSON object ({error}): write field=column.") from None
+        if not all(isinstance(column, str) and column for column in mapping.values()):
+            raise ConfigError("Every field of the mapping has to name one column, as a text.")
+        check(mapping)
+        return mapping
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, column = (word.strip() for word in part.partition("="))
         if not equals or not name or not column:

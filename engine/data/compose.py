@@ -26,6 +26,7 @@ from engine.data.synthesize import (
     SAME_ANSWER,
     UNSURE,
 )
+from engine.data.tally import tell
 from engine.data.teacher import Request, Spent, Teacher, chat
 from engine.evaluation.metrics import f1, holds_answer
 from engine.inference.tiers import Reads
@@ -128,6 +129,7 @@ def compose(
             if verdict == KEPT and len(kept) < target:
                 row = _row(task, value, hits, index, teacher, negatives, len(kept) + 1)
                 kept.append(_Kept(task, value, row))
+        tell(counts, report, teacher.spent)
     again, reworded = _reworded(index, teacher, reader, kept, held, seen, k, rewordings, report)
     counted = {name: count for name, count in counts.items() if count}
     return Composed((*(one.row for one in kept), *again), counted, dict(reworded), teacher.spent)
@@ -137,6 +139,11 @@ class _Kept(NamedTuple):
     task: _Task
     value: dict[str, Any]
     row: Written
+
+
+def requests(index: Index, kinds: Sequence[str] = tuple(KINDS), seed: int = 0) -> list[Request]:
+    """All that `compose` could ask, in its order, for an estimate of the cost: it stops at its target."""
+    return [_request(task) for task in _tasks(index, kinds, seed)]
 
 
 def _tasks(index: Index, kinds: Sequence[str], seed: int) -> Iterator[_Task]:

@@ -17,6 +17,7 @@ from typing import Any
 from engine.data.records import Question
 from engine.data.reword import near_words, reword
 from engine.data.spans import spans
+from engine.data.tally import tell
 from engine.evaluation.metrics import f1, holds_answer
 from engine.inference.decode import decode
 from engine.inference.extract import Reader
@@ -102,6 +103,7 @@ def synthesize(
             counts[verdict] += 1
             if verdict == KEPT:
                 kept.append((source, question))
+        tell(counts, report)
         report(
             Progress(
                 "write questions",

@@ -1,6 +1,7 @@
 """Pairs: preference pairs for an experiment's prompts, from people's votes, from escalations seen while
 voting, or from the small model's own samples on its training questions, ranked by the verifier."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from engine.data import pairs
 from engine.data.dataset import PAIRS, write_records
 from engine.data.records import Pair, Question, fingerprint
 from engine.errors import DataError
+from jobs import review
 from jobs.kinds.fields import Device, Frozen, Seed, choose, unit
 from jobs.material import FILE, read_questions
 from jobs.running import Job
@@ -52,11 +54,14 @@ def run(job: Job) -> str:
     """Make the pairs and keep them with the counts of what was dropped."""
     spec: Spec = job.spec
     if spec.source == "samples":
-        found = _sampled(job, spec)
+        found: Sequence[Pair] = _sampled(job, spec)
     else:
         rows = votes.read(job.db, spec.experiment)
         found = pairs.from_votes(rows) if spec.source == "votes" else _escalated(rows)
+    found, by_hand = review.without_rejected(job.db, found)
     made = pairs.choose(found, spec.margin, spec.ratio)
+    if by_hand:
+        made.counts[review.BY_HAND] = by_hand
     if not made.pairs:
         dropped = ", ".join(f"{count} {reason}" for reason, count in made.counts.items()) or "there were none"
         raise DataError(

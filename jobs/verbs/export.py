@@ -17,6 +17,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--model", default="", help="sft: the model whose tokenizer renders the rows")
     parser.add_argument("--limit", type=int, default=0, help="sft: at most so many questions (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="sft: seed of what is drawn (default: 0)")
+    about = "trl: only pairs that a person accepted (those that one rejected are never written)"
+    parser.add_argument("--accepted", action="store_true", help=about)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -29,7 +31,15 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.workspace import checked_name
 
     out = Path(options.out or f"{checked_name(options.name)}-{options.format}")
-    told = run(options.name, options.format, out, options.model or SMALL, max(0, options.limit), options.seed)
+    told = run(
+        options.name,
+        options.format,
+        out,
+        options.model or SMALL,
+        max(0, options.limit),
+        options.seed,
+        options.accepted,
+    )
     if options.json:
         print_json(told)
         return

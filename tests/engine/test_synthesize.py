@@ -50,7 +50,7 @@ def written(found: Synthesis) -> Sequence[Question]:
 
 def test_the_counts_add_up_to_what_was_written(made: Synthesis, reports: list[Any]) -> None:
     assert made.counts.keys() | made.reworded.keys() <= REASONS
-    last = [said for said in reports if said.stage == "write questions"][-1]
+    last = [said for said in reports if getattr(said, "stage", "") == "write questions"][-1]
     assert last.note == f"{sum(made.counts.values())} written"
     assert sum(made.counts.values()) > made.counts[KEPT] > 5
     assert sum(made.reworded.values()) == 2 * made.counts[KEPT]
