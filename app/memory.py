@@ -66,9 +66,9 @@ def counted(values: Mapping[str, Any]) -> Counted:
     from engine.training import memory
 
     asked = forms.made(train.Spec, values)
-    spec = train.lora(asked)
-    shape = memory.facts(asked.small)
     device = _device(asked.device)
+    spec = train.lora(asked, device)
+    shape = memory.facts(asked.small)
     precision = _precision(device, shape.parameters)
     made = memory.estimate(spec, shape, device=device, precision=precision)
     parts = {NAMES.get(name, name): count for name, count in made.parts().items()}

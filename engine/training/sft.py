@@ -218,6 +218,12 @@ def usual_batch(parameters: float) -> int:
     return 16 if 0 < parameters < 50 else 8
 
 
+def usual_micro_batch(parameters: float, device: str) -> int:
+    """Rows computed at once. Off the GPU memory is short, and more at once save no time: eight rows of 400
+    tokens keep 10 GB of activations in a model of 135 million parameters."""
+    return 8 if device == "cuda" or 0 < parameters < 50 else 2
+
+
 def precision(name: str, device: str | None) -> Any:
     """The number format of the frozen weights while training: float32 for tiny models, else what
     the device serves with."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from engine.artifact import read_manifest, whole
 from engine.catalog import SMALL, lookup
 from engine.data.records import Question, fingerprint
-from engine.device import peak_memory
+from engine.device import peak_memory, pick
 from engine.progress import Metric
 from engine.retrieval import index as indexes
 from engine.training import adapters, examples, sft
@@ -63,10 +63,11 @@ class Spec(Frozen):
         json_schema_extra=unit("rows"),
     )
     micro_batch: int = Field(
-        8,
-        ge=1,
+        0,
+        ge=0,
         le=1024,
-        description="rows computed at once; less needs less memory",
+        description="rows computed at once; less needs less memory; 0 takes the usual number for the model's "
+        "size and the device",
         json_schema_extra=unit("rows"),
     )
     max_length: int = Field(
@@ -82,8 +83,8 @@ class Spec(Frozen):
     seed: Seed = 0
 
 
-def lora(spec: Spec) -> sft.LoraSpec:
-    """What the trainer is told."""
+def lora(spec: Spec, device: str) -> sft.LoraSpec:
+    """What the trainer is told; `device` is cuda, mps or cpu."""
     parameters = lookup(spec.small).parameters
     rate = spec.learning_rate or sft.usual_rate(parameters)
     return sft.LoraSpec(
@@ -94,7 +95,7 @@ def lora(spec: Spec) -> sft.LoraSpec:
         epochs=spec.epochs or sft.usual_epochs(parameters),
         max_length=spec.max_length,
         batch=spec.batch or sft.usual_batch(parameters),
-        micro_batch=spec.micro_batch,
+        micro_batch=spec.micro_batch or sft.usual_micro_batch(parameters, device),
         seed=spec.seed,
     )
 
@@ -106,7 +107,7 @@ def run(job: Job) -> str:
     index = indexes.load(find_index(job.db, spec.index, source))
     written = find_questions(job.db, spec.questions, source)
     training = asked(source, written).training
-    told = lora(spec)
+    told = lora(spec, pick(job.device).kind)
     made_of = [
         *(examples.VERSION, spec.small, index.fingerprint, fingerprint(training)),
         *(told.model_dump(), spec.bullets, spec.k),
