@@ -1,5 +1,5 @@
 """The report of a calibration and its cascade: report.md and report.html with the reliability figure and the
-curve of F1 against cost. Measures nothing."""
+curve of F1 against cost, and both as SVG files for a README. Measures nothing."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.evaluation.calibrate import reliability
 from engine.evaluation.curves import Curve
 from engine.evaluation.harness import outcomes
+from engine.evaluation.linechart import Axis, Line, svg
 from jobs.calibration import Judged
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ COLOURS = ("#3b82f6", "#d97706", "#0f9d6c", "#9d4edd")
 def write(
     folder: Path, manifest: dict[str, Any], pair: Sequence[Judged], lines: Sequence[Curve] = ()
 ) -> None:
-    """Write report.md and report.html into `folder`."""
+    """Write report.md, report.html, reliability.svg and (with `lines`) curve.svg into `folder`."""
     text = _markdown(manifest)
     (folder / "report.md").write_text(text, encoding="utf-8")
     drawn = [("Reliability on the test split", reliability_figure(pair), _bins(pair))]
+    (folder / "reliability.svg").write_text(reliability_svg(manifest["name"], pair), encoding="utf-8")
     if lines:
+        (folder / "curve.svg").write_text(cost_svg(manifest["name"], lines), encoding="utf-8")
         drawn.append(("F1 against cost", cost_figure(lines), _spoken(lines)))
     (folder / "report.html").write_text(_html(manifest["name"], text, drawn), encoding="utf-8")
 
@@ -73,6 +76,35 @@ def cost_figure(lines: Sequence[Curve]) -> "Figure":
     figure.update_xaxes(title="mean cost, as a share of always asking the large tier", rangemode="tozero")
     figure.update_yaxes(title="F1 of the answerable questions")
     return _dressed(figure)
+
+
+def reliability_svg(name: str, pair: Sequence[Judged]) -> str:
+    """The reliability figure as an SVG file's text."""
+    drawn = [Line("perfect", ((0.0, 0.0), (1.0, 1.0)), dashed=True)]
+    for judged in pair:
+        believed = [p for p in judged.believed(judged.test) if p >= 0]
+        bins = reliability(believed, outcomes(judged.test)[1])
+        drawn.append(Line(judged.name, [(one.believed, one.right) for one in bins]))
+    ends = Axis("P(correct), mean of the bin", 0, 1), Axis("share right", 0, 1)
+    return svg(drawn, f"Reliability of P(correct) on {name}'s test split: {_bins(pair)}", *ends)
+
+
+def cost_svg(name: str, lines: Sequence[Curve]) -> str:
+    """The curve of F1 against cost as an SVG file's text."""
+    gains = [100 * one.gain for line in lines for one in line.points]
+    costs = [one.cost for line in lines for one in line.points]
+    low, high = min(gains), max(gains)
+    edge = max(1.0, 0.1 * (high - low))
+    drawn = [
+        Line(line.name, [(one.cost, 100 * one.gain) for one in line.points], dashed="mix" in line.name)
+        for line in lines
+    ]
+    return svg(
+        drawn,
+        f"F1 against cost on {name}'s test split. {_spoken(lines)}",
+        Axis("mean cost, as a share of always asking the large tier", 0, max(1.0, *costs)),
+        Axis("F1 of the answerable questions", max(0.0, low - edge), high + edge),
+    )
 
 
 def _dressed(figure: "Figure") -> "Figure":

@@ -1,9 +1,10 @@
 """F1 against cost: what a cascade of two tiers gains at every share of escalated questions, beside always
 small, always large, a random mix and an oracle.
 
-Knows gains, beliefs and costs of answered questions; no model. The random mix is the straight line between
-the two tiers; the oracle escalates where that gains most. APGR is that of Ong and others 2024, RouteLLM,
-arXiv:2406.18665.
+Knows gains, beliefs and costs of answered questions; no model. Escalated are the most doubted first, but
+those whose doubt is hopeless come last: a question that nothing answers costs the large tier as much as
+another and gains nothing. The random mix is the straight line between the two tiers; the oracle escalates
+where that gains most. APGR is that of Ong and others 2024, RouteLLM, arXiv:2406.18665.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 STEPS = 20
+LEAST_SEEN = 20  # pairs with a draft, below which nothing is called hopeless
+HOPELESS = tuple(step / 20 for step in range(9))  # shares of the questions that may be called so
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,12 @@ def at_doubt(pairs: Sequence[Pair], limit: float, *, best: bool = False) -> Poin
     return point(pairs, [pair.doubt > limit for pair in pairs], best=best)
 
 
-def curves(pairs: Sequence[Pair], others: Sequence[tuple[str, Point]] = ()) -> list[Curve]:
+def curves(
+    pairs: Sequence[Pair], others: Sequence[tuple[str, Point]] = (), first: str = "always small"
+) -> list[Curve]:
     """The lines of the figure: the cascade, the same where the more credible draft stands, the random mix,
-    the oracle, and single points (always small, always large, `others` such as the reader alone)."""
+    the oracle, and single points (nothing escalated, which is called `first`, always large, `others` such as
+    the reader alone)."""
     shares = [step / STEPS for step in range(STEPS + 1)]
     wishful = [replace(pair, wish=(pair.large or 0.0) - (pair.small or 0.0)) for pair in pairs]
     small, large = always(pairs)
@@ -92,7 +98,7 @@ def curves(pairs: Sequence[Pair], others: Sequence[tuple[str, Point]] = ()) -> l
         Curve("cascade, the more credible stands", tuple(at_share(pairs, s, best=True) for s in shares)),
         Curve("random mix", tuple(mixed)),
         Curve("oracle", tuple(at_share(wishful, share) for share in shares)),
-        Curve("always small", (small,)),
+        Curve(first, (small,)),
         Curve("always large", (large,)),
         *(Curve(name, (one,)) for name, one in others),
     ]
@@ -111,10 +117,33 @@ def apgr(pairs: Sequence[Pair], *, best: bool = False) -> float | None:
     gap = large.gain - small.gain
     if gap <= 0:
         return None
-    shares = [step / STEPS for step in range(STEPS + 1)]
-    gains = [at_share(pairs, share, best=best).gain for share in shares]
+    gains = [at_share(pairs, step / STEPS, best=best).gain for step in range(STEPS + 1)]
     area = sum((one + two) / 2 for one, two in pairwise(gains)) / STEPS
     return (area - small.gain) / gap
+
+
+def banded(pairs: Sequence[Pair], hopeless: float) -> list[Pair]:
+    """The same pairs, those believed less than `hopeless` escalated last, the least believed at the very end.
+    Drafts that refused (-1) stay first."""
+    return [
+        replace(pair, wish=pair.believed - 2) if 0 <= pair.believed < hopeless else replace(pair, wish=None)
+        for pair in pairs
+    ]
+
+
+def hopeless(pairs: Sequence[Pair]) -> float:
+    """The belief below which escalating comes last, chosen on these (dev) pairs: of the beliefs that set
+    HOPELESS shares of them apart, the one with the highest gain over all shares escalated; the lowest wins a
+    tie. 0 with fewer than LEAST_SEEN drafts."""
+    drafted = sorted(pair.believed for pair in pairs if pair.believed >= 0)
+    if len(drafted) < LEAST_SEEN:
+        return 0.0
+    tried = [0.0, *(drafted[int(share * len(drafted))] for share in HOPELESS[1:])]
+    return max(tried, key=lambda least: (round(sum(_gains(banded(pairs, least))), 9), -least))
+
+
+def _gains(pairs: Sequence[Pair]) -> list[float]:
+    return [at_share(pairs, step / STEPS).gain for step in range(STEPS + 1)]
 
 
 def budget(pairs: Sequence[Pair], share: float) -> float:
@@ -122,6 +151,25 @@ def budget(pairs: Sequence[Pair], share: float) -> float:
     order = sorted((pair.doubt for pair in pairs), reverse=True)
     count = int(share * len(pairs) + 1e-9)
     return order[count] if count < len(order) else float("-inf")
+
+
+class Dial(NamedTuple):
+    """The beliefs between which a draft escalates: AnswerSpec's `accept` and `hopeless`."""
+
+    accept: float
+    hopeless: float
+
+    def escalates(self, believed: float) -> bool:
+        """What engine.inference.cascade does with a draft of this belief (-1: it refused)."""
+        return believed < 0 or self.hopeless <= believed < self.accept
+
+
+def dial(limit: float, least: float) -> Dial:
+    """The dial of a limit to the doubt of pairs `banded` at `least`. A limit among the hopeless ones lowers
+    `hopeless` instead, since all others escalate then."""
+    if limit >= -1:
+        return Dial(min(1.0, max(0.0, -limit)), least)
+    return Dial(1.0, max(0.0, limit + 2 + 1e-9))
 
 
 def _mix(pairs: Sequence[Pair], share: float) -> Point:

@@ -1,8 +1,8 @@
 """After a draft: does it stand, are more answers drawn, is the next tier asked, or is it "I don't know"?
 
 Two thresholds (AutoMix, Aggarwal and others 2023, arXiv:2310.12963): from `accept` on a draft stands; below
-`hopeless` no tier is asked any more; between them the next one is. What the last tier says stands from `tau`
-on. Knows no model.
+`hopeless` no tier is asked any more, since the next one would hardly know better; between them the next one
+is. What nobody is asked about any more stands from `tau` on. Knows no model.
 """
 
 from typing import Literal, NamedTuple
@@ -32,18 +32,21 @@ def decide(
             return Decision("escalate", f"escalated: {tier or 'the model'} says that it does not know")
         return Decision("refuse", "the model says that it does not know")
     belief = _belief(verdict)
+    stands: Action = "accept" if verdict.score >= (spec.tau or 0.0) else "refuse"
     if not further:
-        action: Action = "accept" if verdict.score >= (spec.tau or 0.0) else "refuse"
-        return Decision(action, f"{who}{verdict.reason}" if tier else verdict.reason)
+        return Decision(stands, f"{who}{verdict.reason}" if tier else verdict.reason)
     if verdict.score >= (spec.accept or 0.0):
         return Decision("accept", f"accepted: {who}{belief} is at least {spec.accept:.2f}")
     doubt = verdict.reason.removeprefix("refused: ")
+    doubt = "" if doubt.startswith("accepted: ") else doubt  # it is in doubt here and would stand alone
     if verdict.score < spec.hopeless:
-        said = f"refused: {who}{belief} is below {spec.hopeless:.2f}, so no further tier is asked; {doubt}"
-        return Decision("refuse", said)
+        why = f"{who}{belief} is below {spec.hopeless:.2f}, so no further tier is asked"
+        said = "accepted" if stands == "accept" else "refused"
+        return Decision(stands, f"{said}: {why}" + (f"; {doubt}" if doubt else ""))
+    below = f"{who}{belief} is below {spec.accept:.2f}"
     if spec.samples > 1 and not sampled:
-        return Decision("sample", f"asked {spec.samples} times: {who}{belief} is below {spec.accept:.2f}")
-    return Decision("escalate", f"escalated: {doubt} ({who}{belief} is below {spec.accept:.2f})")
+        return Decision("sample", f"asked {spec.samples} times: {below}")
+    return Decision("escalate", f"escalated: {doubt} ({below})" if doubt else f"escalated: {below}")
 
 
 def _belief(verdict: Verdict) -> str:

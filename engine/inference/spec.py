@@ -35,7 +35,7 @@ class AnswerSpec(BaseModel):
         0.0,
         ge=0,
         le=1,
-        description="verifier score below which no further tier is asked (the abstain band)",
+        description="verifier score below which no further tier is asked, since it would hardly know better",
     )
     route: float = Field(
         0.0,

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import DataError
 from engine.evaluation import calibrate
@@ -53,6 +55,37 @@ def test_ece_is_the_mean_gap_counted_by_hand() -> None:
     assert ece(believed, right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
     assert [row.n for row in reliability(believed, right)] == [2, 2]
     assert ece([1.0, 1.0], [True, True]) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+def test_auroc_is_the_share_of_pairs_that_stand_in_order(seen: list[tuple[int, bool]]) -> None:
+    good, bad = ([score for score, right in seen if right is kind] for kind in (True, False))
+    found = auroc([float(score) for score, _ in seen], [right for _, right in seen])
+    if not good or not bad:
+        assert found is None
+        return
+    ordered = sum((one > two) + 0.5 * (one == two) for one in good for two in bad)
+    assert found == pytest.approx(ordered / (len(good) * len(bad)))
+
+
+@pytest.mark.parametrize(("shift", "gap"), [(0.0, 0.0), (0.2, 0.2), (-0.1, 0.1)])
+def test_ece_of_outcomes_drawn_from_the_belief_is_what_was_added_to_it(shift: float, gap: float) -> None:
+    source = np.random.default_rng(1)
+    chance = source.uniform(0.25, 0.75, 40_000)
+    right = (source.random(40_000) < chance).tolist()
+    assert ece((chance + shift).tolist(), right) == pytest.approx(gap, abs=0.015)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50))
+def test_the_bins_hold_every_answer_once_and_ece_is_between_0_and_1(seen: list[tuple[float, bool]]) -> None:
+    believed, right = [p for p, _ in seen], [y for _, y in seen]
+    bins = reliability(believed, right)
+    assert sum(row.n for row in bins) == len(seen)
+    assert sum(row.right * row.n for row in bins) == pytest.approx(sum(right))
+    assert sum(row.believed * row.n for row in bins) == pytest.approx(sum(believed))
+    assert abs(sum(believed) - sum(right)) / len(seen) - 1e-9 <= ece(believed, right) <= 1
 
 
 def test_auroc_is_unknown_where_all_are_right_and_the_brier_score_is_the_mean_square() -> None:

@@ -35,6 +35,7 @@ def verdict(score: float) -> Verdict:
     [
         (0.7, False, "accept"),
         (0.69, False, "escalate"),
+        (0.11, False, "escalate"),
         (0.09, False, "refuse"),
         (0.69, True, "accept"),
         (0.19, True, "refuse"),
@@ -44,6 +45,21 @@ def test_a_draft_stands_escalates_or_is_given_up(score: float, last: bool, actio
     decision = decide(said("1655", 1), verdict(score), SPEC, last=last, sampled=True, tier="small")
     assert decision.action == action
     assert "\n" not in decision.reason
+
+
+def test_below_hopeless_no_tier_is_asked_and_tau_says_whether_the_draft_stands() -> None:
+    spec = SPEC.model_copy(update={"hopeless": 0.5})
+    for score, action, word in ((0.3, "accept", "accepted"), (0.1, "refuse", "refused")):
+        made = decide(said("1969", 2), verdict(score), spec, last=False, sampled=False, tier="small")
+        assert made.action == action
+        assert made.reason.startswith(f"{word}: small: P(correct) {score:.2f} is below 0.50, so no further")
+    assert decide(said("1969", 2), verdict(0.3), spec, last=True, sampled=True).action == "accept"
+
+
+def test_what_would_stand_alone_is_not_called_accepted_when_it_escalates() -> None:
+    stands = Verdict(True, 0.4, {}, "accepted: P(correct) 0.40 is at least tau 0.20", True)
+    made = decide(said("x", 1), stands, SPEC, last=False, sampled=True, tier="small")
+    assert made.reason == "escalated: small: P(correct) 0.40 is below 0.70"
 
 
 def test_the_reason_of_an_escalation_names_the_doubt_and_the_numbers() -> None:

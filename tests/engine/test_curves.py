@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,64 @@ def test_nothing_beats_the_oracle_at_its_share(rows: list[Pair], part: float) ->
 
 
 @settings(max_examples=100, deadline=None)
+@given(pairs)
+def test_at_every_point_of_the_figure_the_oracle_gains_at_least_as_much(rows: list[Pair]) -> None:
+    lines = {line.name: line.points for line in curves.curves(rows)}
+    for ours, best in zip(lines["cascade"], lines["oracle"], strict=True):
+        assert ours.escalated == best.escalated and ours.gain <= best.gain + 1e-9
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs)
+def test_a_belief_that_knows_what_escalating_gains_never_falls_below_the_random_mix(rows: list[Pair]) -> None:
+    knowing = [replace(pair, believed=0.5 - ((pair.large or 0) - (pair.small or 0)) / 2) for pair in rows]
+    small, large = always(knowing)
+    for here in curves.curves(knowing)[0].points:
+        assert here.gain >= small.gain + here.escalated * (large.gain - small.gain) - 1e-9
+
+
+@settings(max_examples=100, deadline=None)
+@given(pairs, share, share)
+def test_the_dial_escalates_what_lies_above_the_limit_and_keeps_the_budget(
+    rows: list[Pair], part: float, least: float
+) -> None:
+    band = curves.banded(rows, least)
+    limit = budget(band, part)
+    dial = curves.dial(limit, least)
+    up = [dial.escalates(pair.believed) for pair in band]
+    assert sum(up) <= part * len(rows) + 1e-9 or any(-1 <= pair.believed < 0 for pair in rows)
+    for pair, goes in zip(band, up, strict=True):
+        if pair.believed >= 0 and abs(pair.doubt - limit) > 1e-8 and pair.believed < 1:
+            assert goes == (pair.doubt > limit)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.builds(Pair, share, share, share), min_size=20, max_size=60))
+def test_what_is_called_hopeless_costs_nothing_where_it_was_chosen(rows: list[Pair]) -> None:
+    def area(band: list[Pair]) -> float:
+        return sum(at_share(band, step / curves.STEPS).gain for step in range(curves.STEPS + 1))
+
+    assert area(curves.banded(rows, curves.hopeless(rows))) >= area(rows) - 1e-9
+
+
+def test_questions_that_nobody_answers_are_called_hopeless_and_asked_last() -> None:
+    """Of 100 the 20 least believed have no answer, the next 20 only the large tier answers."""
+    rows = [Pair(None, None, n / 100) for n in range(20)]
+    rows += [Pair(float(n >= 40), 1.0, n / 100) for n in range(20, 100)]
+    least = curves.hopeless(rows)
+    band = curves.banded(rows, least)
+    assert least == 0.2
+    assert at_share(rows, 0.2).gain == 0.75 and at_share(band, 0.2).gain == 1.0
+    dial = curves.dial(budget(band, 0.2), least)
+    assert dial == (0.4, 0.2) and not dial.escalates(0.1) and dial.escalates(-1.0)
+
+
+def test_few_pairs_call_nothing_hopeless_and_a_tier_that_always_helps_leaves_nobody_out() -> None:
+    assert curves.hopeless([Pair(None, None, n / 19) for n in range(19)]) == 0
+    assert curves.hopeless([Pair(0.0, 1.0, n / 100) for n in range(100)]) == 0
+
+
+@settings(max_examples=100, deadline=None)
 @given(pairs, share)
 def test_the_budget_is_kept_where_it_was_chosen(rows: list[Pair], part: float) -> None:
     assert at_doubt(rows, budget(rows, part)).escalated <= part + 1e-9
@@ -71,10 +130,35 @@ def test_the_more_credible_draft_stands_where_that_is_asked_for() -> None:
     assert point(rows, [True, True], best=True).gain == 1.0
 
 
-@pytest.mark.parametrize(("through", "wrong"), [(0, 10), (3, 50), (20, 60), (49, 50), (0, 1)])
-def test_the_bound_is_clopper_and_pearsons(through: int, wrong: int) -> None:
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), share, st.sampled_from([0.8, 0.95, 0.99]))
+def test_the_bound_is_clopper_and_pearsons(wrong: int, part: float, sure: float) -> None:
     beta = pytest.importorskip("scipy.stats").beta
-    assert risk.upper(through, wrong) == pytest.approx(beta.ppf(0.95, through + 1, wrong - through), abs=1e-9)
+    through = min(wrong - 1, int(part * wrong))
+    bound = risk.upper(through, wrong, sure)
+    assert bound == pytest.approx(beta.ppf(sure, through + 1, wrong - through), abs=1e-7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=80), st.floats(0.01, 0.9))
+def test_what_the_risk_dial_calls_feasible_keeps_its_bound_and_no_lower_tau_does(
+    seen: list[tuple[int, bool]], wanted: float
+) -> None:
+    believed, right = [p / 100 for p, _ in seen], [y for _, y in seen]
+    chosen = risk.choose(believed, right, wanted)
+    lower = [risk.at(tau / 1000, believed, right, wanted) for tau in range(int(chosen.tau * 1000))]
+    if chosen.feasible:
+        assert chosen.bound <= wanted and not any(one.feasible for one in lower)
+    else:
+        assert chosen.through == min(one.through for one in [*lower, risk.at(1.0, believed, right)])
+        assert chosen.wrong < chosen.needed or chosen.through > 0
+
+
+def test_the_bound_held_in_nineteen_of_twenty_draws() -> None:
+    """What the word bound means: wrong answers let through with probability .2, seen 60 at a time."""
+    source = np.random.default_rng(0)
+    held = [risk.upper(int(source.binomial(60, 0.2)), 60) >= 0.2 for _ in range(400)]
+    assert sum(held) / len(held) >= 0.93
 
 
 def test_a_bound_of_nothing_seen_promises_nothing() -> None:
