@@ -1,14 +1,16 @@
 """Greedy decoding of a batch of prompts, with the log-probability of every token and the
 probability of refusal.
 
-Left-padded batches over one key-value cache. Knows tokens only: no prompts, no questions.
+Left-padded batches over one key-value cache. A model with longrope turns all keys otherwise from a border on:
+rows on one side of it share a batch, one that crosses it is answered alone, its text read anew where it
+crosses, as generate does. Knows tokens only: no prompts, no questions.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from engine.errors import ConfigError
-from engine.inference.forward import compact_head
+from engine.inference.forward import border, compact_head
 from engine.inference.model import Loaded
 from engine.inference.prompt import turn_end
 from engine.progress import Progress, Report, silent
@@ -41,22 +43,45 @@ def decode(
     are sorted by length and cut into batches of at most `batch_tokens` padded tokens. A prompt that does not
     fit the model's window raises ConfigError: it is never cut silently.
     """
-    longest = max((len(prompt) for prompt in prompts), default=0)
-    if longest + max_new_tokens > loaded.context:
-        raise ConfigError(
-            f"A prompt of {longest} tokens and {max_new_tokens} for the answer do not fit {loaded.name}'s "
-            f"window of {loaded.context} tokens: use fewer or shorter chunks or bullets."
-        )
+    for prompt in prompts:
+        check(loaded, prompt, max_new_tokens)
     budget = batch_tokens or usual_batch(loaded)
+    lengths = [len(prompt) for prompt in prompts]
     results: dict[int, Decoded] = {}
     report(Progress(stage, 0, len(prompts), "answers"))
-    for batch in batches([len(prompt) for prompt in prompts], budget):
-        decoded = _decode_batch(
-            loaded, [prompts[i] for i in batch], max_new_tokens, refusal_token, ban_refusal
-        )
-        results.update(zip(batch, decoded, strict=True))
-        report(Progress(stage, len(results), len(prompts), "answers"))
+    for alike in sides(lengths, max_new_tokens, border(loaded.model.config)):
+        for batch in batches([lengths[i] for i in alike], budget):
+            chosen = [alike[i] for i in batch]
+            decoded = _decode_batch(
+                loaded, [prompts[i] for i in chosen], max_new_tokens, refusal_token, ban_refusal
+            )
+            results.update(zip(chosen, decoded, strict=True))
+            report(Progress(stage, len(results), len(prompts), "answers"))
     return [results[i] for i in range(len(prompts))]
+
+
+def check(loaded: Loaded, prompt: Sequence[int], max_new_tokens: int) -> None:
+    """Raise ConfigError for a prompt that is empty or leaves no room for the answer."""
+    if not prompt:
+        raise ConfigError("The prompt is empty: give it at least one token.")
+    if max_new_tokens < 1:
+        raise ConfigError(f"An answer of {max_new_tokens} tokens cannot be decoded: ask for at least 1.")
+    if len(prompt) + max_new_tokens > loaded.context:
+        raise ConfigError(
+            f"A prompt of {len(prompt)} tokens and {max_new_tokens} for the answer do not fit "
+            f"{loaded.name}'s window of {loaded.context} tokens: use fewer or shorter chunks or bullets."
+        )
+
+
+def sides(lengths: Sequence[int], most: int, border: int | None) -> list[list[int]]:
+    """Positions of the prompts that may share a batch: those whose text stays within `border` while `most`
+    tokens are said, those beyond it from the start, and each that may cross it alone."""
+    if border is None:
+        return [list(range(len(lengths)))] if lengths else []
+    short = [i for i, length in enumerate(lengths) if length + most - 1 <= border]
+    beyond = [i for i, length in enumerate(lengths) if length > border]
+    crossing = [[i] for i, length in enumerate(lengths) if length <= border < length + most - 1]
+    return [alike for alike in (short, beyond, *crossing) if alike]
 
 
 def usual_batch(loaded: Loaded) -> int:
@@ -91,10 +116,10 @@ def _decode_batch(
     ends = torch.tensor(last, device=device)
     width, count = max(len(prompt) for prompt in prompts), len(prompts)
     pad = loaded.tokenizer.pad_token_id or 0
-    ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=device)
+    ids = whole = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    cache, edge = DynamicCache(config=model.config), border(model.config)
     running = torch.ones(count, dtype=torch.bool, device=device)
     chosen: list[Any] = []
     scores: list[Any] = []
@@ -122,8 +147,12 @@ def _decode_batch(
             running = running & ~torch.isin(best, ends)
             if not running.any():
                 break
-            ids, positions = best[:, None], positions[:, -1:] + 1
+            whole = torch.cat([whole, best[:, None]], -1)
             mask = torch.cat([mask, mask.new_ones(count, 1)], -1)
+            if edge is not None and whole.shape[1] == edge + 1 and count == 1:
+                cache, ids, positions = DynamicCache(config=model.config), whole, mask.cumsum(-1) - 1
+            else:
+                ids, positions = best[:, None], positions[:, -1:] + 1
     return _collect(
         loaded, last, torch.stack(chosen, 1).tolist(), torch.stack(scores, 1).tolist(), refusal.tolist()
     )

@@ -76,14 +76,20 @@ def compact_head(model: Any) -> Iterator[None]:
 def border(config: Any) -> int | None:
     """The length from which a model with longrope uses other frequencies, for all tokens; None for others."""
     text = config.get_text_config()
-    rope = getattr(text, "rope_parameters", None) or {}
-    if rope.get("rope_type") != "longrope":
-        return None
-    return int(rope.get("original_max_position_embeddings") or text.original_max_position_embeddings)
+    for rope in _ropes(config):
+        if rope.get("rope_type") == "longrope":
+            return int(rope.get("original_max_position_embeddings") or text.original_max_position_embeddings)
+    return None
 
 
 def changing(config: Any) -> bool:
     """Whether the model's RoPE changes with every token past its window (dynamic): keys can't be reused
     then."""
-    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
-    return "dynamic" in str(rope.get("rope_type", ""))
+    return any("dynamic" in str(rope.get("rope_type", "")) for rope in _ropes(config))
+
+
+def _ropes(config: Any) -> list[dict[str, Any]]:
+    """The model's RoPE settings: one, or one for each kind of layer."""
+    found = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    kinds = [one for one in found.values() if isinstance(one, dict) and "rope_type" in one]
+    return kinds or [found]

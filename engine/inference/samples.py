@@ -10,13 +10,13 @@ from typing import Any
 
 from engine.errors import ConfigError
 from engine.inference import kv
-from engine.inference.decode import Decoded, end_tokens
+from engine.inference.decode import Decoded, check, end_tokens
 from engine.inference.forward import Passes, changing, logits
 from engine.inference.model import Loaded
 from engine.inference.prefix import PrefixCache
 from engine.inference.sampling import Sampling, chooser
 from engine.inference.stop import Stop
-from engine.inference.stream import check, shown
+from engine.inference.stream import shown
 
 
 class _Sample:

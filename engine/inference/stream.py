@@ -9,9 +9,8 @@ evidence.
 from collections.abc import Generator, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from engine.errors import ConfigError
 from engine.inference import kv
-from engine.inference.decode import Decoded, end_tokens
+from engine.inference.decode import Decoded, check, end_tokens
 from engine.inference.forward import Passes, changing
 from engine.inference.model import Loaded
 from engine.inference.prefix import PrefixCache
@@ -125,19 +124,6 @@ def collect(steps: Iterable[Step]) -> Decoded:
     ids = [step.token for step in said if step.end not in ("end", "newline")]
     logprobs = [step.logprob for step in said]
     return Decoded(said[-1].text.strip() if said else "", ids, logprobs, said[0].refusal if said else 0.0)
-
-
-def check(loaded: Loaded, prompt: Sequence[int], max_new_tokens: int) -> None:
-    """Raise ConfigError for a prompt that is empty or leaves no room for the answer."""
-    if not prompt:
-        raise ConfigError("The prompt is empty: give it at least one token.")
-    if max_new_tokens < 1:
-        raise ConfigError(f"An answer of {max_new_tokens} tokens cannot be decoded: ask for at least 1.")
-    if len(prompt) + max_new_tokens > loaded.context:
-        raise ConfigError(
-            f"A prompt of {len(prompt)} tokens and {max_new_tokens} for the answer do not fit "
-            f"{loaded.name}'s window of {loaded.context} tokens: use fewer or shorter chunks or bullets."
-        )
 
 
 def _drafts(
