@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine import wire
-from engine.errors import ConfigError, EndpointError
+from engine.errors import ConfigError, EndpointError, SilentError
 from engine.wire import Reply, Retry
 
 if TYPE_CHECKING:
@@ -147,9 +147,9 @@ class Endpoint:
         (Retry-After) is given it."""
         if attempt >= self.spec.retries:
             tries = f"{attempt + 1} tries" if attempt else "1 try"
-            raise EndpointError(f"{self._who()} {error} ({tries}). {error.advice}") from None
+            raise SilentError(f"{self._who()} {error} ({tries}). {error.advice}") from None
         if error.after is not None and error.after > LONGEST_WAIT:
-            raise EndpointError(
+            raise SilentError(
                 f"{self._who()} {error} and asks to wait {error.after:.0f} seconds: go on later."
             ) from None
         most = min(self.spec.backoff * 2**attempt, 30.0)

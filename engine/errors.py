@@ -25,6 +25,11 @@ class EndpointError(LabError):
     """A server of models that cannot be reached, refuses or answers what cannot be read."""
 
 
+class SilentError(EndpointError):
+    """A server that can't be reached or gives no answer, however often it is tried: not this question's
+    fault."""
+
+
 class IndexError_(LabError):
     """An index that cannot be built, read or used with what it is asked for."""
 

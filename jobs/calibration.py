@@ -18,9 +18,9 @@ from engine.evaluation.scoring import Scored, score
 from engine.evaluation.threshold import choose
 from engine.inference import verify
 from engine.inference.belief import Calibration
-from engine.inference.orchestrator import answer_many
+from engine.inference.orchestrator import all_answered, answer_many
+from engine.inference.reading import ReaderTier
 from engine.inference.spec import AnswerSpec
-from engine.inference.tiers import ReaderTier
 from engine.inference.verify import overlap
 from engine.progress import Progress, Report, silent
 from jobs.opened import Opened, open_experiment
@@ -176,7 +176,7 @@ def answered(opened: Opened, tier: str, spec: AnswerSpec, report: Report) -> lis
     opened.warnings(tier) if tier != "reader" else None
     for start in range(len(done), len(questions), PIECE):
         piece = questions[start : start + PIECE]
-        traces = answer_many(parts, [question.question for question in piece], spec)
+        traces = all_answered(answer_many(parts, [question.question for question in piece], spec))
         done += [score(question, trace) for question, trace in zip(piece, traces, strict=True)]
         write_json(kept, _scored().dump_python(done, mode="json"))
         report(Progress(f"answer: {tier}", len(done), len(questions), "questions"))

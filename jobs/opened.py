@@ -13,8 +13,10 @@ from engine.artifact import read_manifest, whole
 from engine.data.records import Question
 from engine.errors import ConfigError, DataError
 from engine.inference.belief import loaded
+from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, Reads
-from engine.inference.tiers import LocalTier, ReaderTier, Tier
+from engine.inference.reading import ReaderTier
+from engine.inference.tiers import Tier
 from jobs.workspace import artifact, checked_name
 
 BEST = ("lora+rag+compress", "rag+compress", "large", "lora+rag", "rag", "lora", "baseline")

@@ -16,12 +16,12 @@ FILE = "samples.jsonl"
 
 def sample(opened: Opened) -> list[dict[str, Any]]:
     """Some test questions, spread over them, with what the experiment's best arm answers now."""
-    from engine.inference.orchestrator import answer_many
+    from engine.inference.orchestrator import all_answered, answer_many
 
     every = opened.test or opened.questions
     step = max(1, len(every) // SAMPLES)
     questions = [one.question for one in every[::step][:SAMPLES]]
-    traces = answer_many(opened.parts(), questions, opened.spec())
+    traces = all_answered(answer_many(opened.parts(), questions, opened.spec()))
     return [
         {
             "question": trace.question,

@@ -134,7 +134,7 @@ class Desk:
                     _ = opened.tier(tier).loaded
 
     def _parts(self, opened: Opened, setup: SetUp) -> "Parts":
-        from engine.inference.tiers import ReaderTier
+        from engine.inference.reading import ReaderTier
 
         self._warned[opened.name] = list(opened.warnings("adapter")) if "adapter" in setup.tiers else []
         tiers: list[Any] = []

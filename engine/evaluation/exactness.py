@@ -12,7 +12,7 @@ from typing import Any
 from engine.inference.decode import decode, end_tokens
 from engine.inference.lookup import Lookup
 from engine.inference.model import Loaded
-from engine.inference.prefix import PrefixCache
+from engine.inference.prefix import PrefixCache, common
 from engine.inference.samples import samples
 from engine.inference.sampling import Sampling, chooser
 from engine.inference.speculate import Speculator
@@ -22,6 +22,7 @@ from engine.progress import Progress, Report, silent
 STREAMED = ("plain", "prefix", "lookup", "speculation", "guess")
 FEATURES = (*STREAMED, "batch", "samples")
 DRAWN, DRAWING = 3, Sampling(temperature=0.7, top_p=0.8)
+TIE = 1e-4
 Choose = Callable[[Any, int | None], tuple[int, float]]
 
 
@@ -116,10 +117,26 @@ def _ways(loaded: Loaded, small: Loaded, features: Sequence[str]) -> dict[str, d
 
 
 def _drawn_alike(loaded: Loaded, prompt: Sequence[int], max_new_tokens: int) -> bool:
+    """Whether each sample is what the same draws pick from generate's logits. A draw takes a token by its
+    place among the others, likeliest first: where two are alike to TIE either may come."""
     ends = set(end_tokens(loaded))
     drawn = samples(loaded, prompt, DRAWN, sampling=DRAWING, max_new_tokens=max_new_tokens)
-    plain = [generated(loaded, prompt, max_new_tokens, chooser(DRAWING, sample)) for sample in range(DRAWN)]
-    return [one.ids for one in drawn] == [[token for token in ids if token not in ends] for ids in plain]
+    for number, one in enumerate(drawn):
+        rows: list[Any] = []
+        choose = chooser(DRAWING, number)
+
+        def watched(row: Any, banned: int | None, rows: list[Any] = rows, choose: Choose = choose) -> Any:
+            rows.append(row)
+            return choose(row, banned)
+
+        plain = [t for t in generated(loaded, prompt, max_new_tokens, watched) if t not in ends]
+        place = common(one.ids, plain)
+        if one.ids != plain and (
+            place in (len(one.ids), len(plain))
+            or abs(float(rows[place][one.ids[place]] - rows[place][plain[place]])) > TIE
+        ):
+            return False
+    return True
 
 
 def counted(differ: Mapping[str, Sequence[int]], total: int) -> dict[str, str]:

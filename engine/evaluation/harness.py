@@ -2,17 +2,18 @@
 database and writes no file."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from engine.data.records import Question
-from engine.errors import DataError
+from engine.errors import DataError, LabError
 from engine.evaluation.calibrate import fit, out_of_fold
 from engine.evaluation.scoring import Scored, score
 from engine.evaluation.threshold import Threshold, choose
 from engine.inference.belief import Calibration
 from engine.inference.extract import Found, Reader
-from engine.inference.orchestrator import AnswerSpec, Parts, answer, answer_many, last
+from engine.inference.orchestrator import AnswerSpec, Parts, all_answered, answer, answer_many, last
 from engine.inference.trace import Trace
 from engine.progress import Progress, Report, silent
 
@@ -81,7 +82,7 @@ def run_arm(
         if calibration is not None:
             known = {parts.ladder[0].name: calibration}
             parts, batched = replace(parts, calibrations=known), replace(batched, calibrations=known)
-    traces = answer_many(batched, [question.question for question in test], spec, report)
+    traces = _answered(batched, test, spec, report)
     scored = tuple(score(question, trace) for question, trace in zip(test, traces, strict=True))
     asked = [question.question for question in test]
     return ArmResult(scored, threshold, time_answers(parts, spec, asked, timed, report), calibration)
@@ -94,7 +95,7 @@ def tune(parts: Parts, spec: AnswerSpec, dev: Sequence[Question], report: Report
     calibrate, it is chosen on the uncalibrated scores.
     """
     answered = spec.model_copy(update={"tau": 0.0})
-    traces = answer_many(parts, [question.question for question in dev], answered, report)
+    traces = _answered(parts, dev, answered, report)
     scored = [score(question, trace) for question, trace in zip(dev, traces, strict=True)]
     judged = [one for one in scored if one.trace.verdict]
     calibration, scores = None, [one.trace.verdict.score if one.trace.verdict else -1.0 for one in scored]
@@ -105,6 +106,19 @@ def tune(parts: Parts, spec: AnswerSpec, dev: Sequence[Question], report: Report
     except DataError as error:
         report(Progress("calibrate", 0, 0, "answers", f"uncalibrated: {error}"))
     return Tuned(calibration, choose(scores, [one.f1 for one in scored]))
+
+
+def _answered(parts: Parts, questions: Sequence[Question], spec: AnswerSpec, report: Report) -> list[Trace]:
+    """The traces of the questions. Some that could not be answered count against the arm (scoring.score) and
+    are reported; where not one could be, there is nothing to measure, and its LabError is raised."""
+    traces = answer_many(parts, [question.question for question in questions], spec, report)
+    failed = [trace for trace in traces if trace.error]
+    if failed and len(failed) == len(traces):
+        all_answered(traces)
+    if failed:
+        note = f"{len(failed)} of {len(traces)} questions could not be answered: {failed[0].error}"
+        report(Progress("answer", len(traces), len(traces), "answers", note))
+    return traces
 
 
 def outcomes(scored: Sequence[Scored]) -> tuple[list[dict[str, float]], list[bool]]:
@@ -123,14 +137,16 @@ def time_answers(
     parts: Parts, spec: AnswerSpec, questions: Sequence[str], count: int, report: Report = silent
 ) -> tuple[Trace, ...]:
     """`count` of the questions, evenly spread, answered one at a time after WARM_UP
-    answers that are thrown away."""
+    answers that are thrown away. One that can't be answered has no time."""
     count = min(count, len(questions))
     chosen = [questions[place * len(questions) // count] for place in range(count)]
     others = [question for question in questions if question not in chosen]
     for question in (others or chosen)[: WARM_UP if chosen else 0]:
-        last(answer(parts, question, spec))
+        with suppress(LabError):
+            last(answer(parts, question, spec))
     traces = []
     for done, question in enumerate(chosen, 1):
-        traces.append(last(answer(parts, question, spec)))
+        with suppress(LabError):
+            traces.append(last(answer(parts, question, spec)))
         report(Progress("latency", done, count, "questions"))
     return tuple(traces)

@@ -53,7 +53,8 @@ class Row:
 
 def score(question: Question, trace: Trace) -> Scored:
     """The scores of one answer. Refusing an answerable question scores 0; an unanswerable one is only counted
-    as refused or not (by `summarize`) and has no EM, F1, accuracy or citation.
+    as refused or not (by `summarize`) and has no EM, F1, accuracy or citation. A question that could not be
+    asked (trace.error) scores as one refused, but is never counted as rightly refused.
     """
     if not question.answerable:
         return Scored(question, trace, None, None, None, None)
@@ -109,7 +110,7 @@ def _row(arm: str, scores: Sequence[Scored], timed: Sequence[Trace], base: Seque
         accuracy=_percent(s.accuracy for s in answerable),
         answered=_percent(not s.trace.answer.refused for s in answerable),
         citation_precision=_percent(s.citation for s in answerable),
-        unanswerable_refused=_percent(s.trace.answer.refused for s in unanswerable),
+        unanswerable_refused=_percent(s.trace.answer.refused and not s.trace.error for s in unanswerable),
         prompt_tokens=_mean(trace.prompt_tokens for trace in traces),
         output_tokens=_mean(trace.output_tokens for trace in traces),
         token_reduction=100 * (1 - sum(t.evidence_tokens for t in traces) / full) if full else None,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.errors import LabError
 from engine.inference.extract import Found
 from engine.inference.prompt import REFUSAL
 from engine.inference.tiers import Asked, Said, Tier
@@ -54,7 +55,8 @@ class Try:
 @dataclass
 class Case:
     """One question on its way; `tries` holds a tier's drafts in the order they were asked, `start` is the
-    place of the tier that was asked first and `routed` why it was another than the cheapest."""
+    place of the tier that was asked first and `routed` why it was another than the cheapest. `failed` is what
+    a stage could not do for this question alone, until it is dealt with."""
 
     question: str
     vector: Any = None
@@ -72,6 +74,7 @@ class Case:
     done: bool = False
     decision: str = ""
     error: str = ""
+    failed: LabError | None = None
     notes: list[str] = field(default_factory=list)
     ms: dict[str, float] = field(default_factory=dict)
 
@@ -79,6 +82,16 @@ class Case:
     def now(self) -> Try:
         """The try that is being made."""
         return self.tries[-1]
+
+    def take(self, said: Said | LabError) -> Answer | None:
+        """Count what the tier has said, note what is odd about it; None if it failed."""
+        if isinstance(said, LabError):
+            self.failed = said
+            return None
+        self.now.add(said)
+        if said.note and said.note not in self.notes:
+            self.notes.append(said.note)
+        return said.answer
 
     def took(self, stage: str, milliseconds: float) -> None:
         """Add to a stage's time."""

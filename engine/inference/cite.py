@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.inference.extract import Found
-from engine.inference.tiers import shares
+from engine.inference.reading import shares
 from engine.inference.trace import Answer, Bullet
 from engine.inference.verify import holds
 

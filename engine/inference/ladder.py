@@ -9,10 +9,11 @@ from engine.errors import LabError
 from engine.inference.cascade import Action, decide
 from engine.inference.case import Case, Try
 from engine.inference.consistency import cheaper
+from engine.inference.local import LocalTier
 from engine.inference.parts import Parts
 from engine.inference.route import start
 from engine.inference.spec import AnswerSpec
-from engine.inference.tiers import Draws, LocalTier, Tier
+from engine.inference.tiers import Draws, Tier
 from engine.progress import Report
 
 

@@ -2,8 +2,8 @@
 and where the draft is doubted ask the next tier.
 
 `answer` takes one question and yields an event a stage, timed; `answer_many` runs the same stages over many
-questions in batches and returns their traces. Closing the generator stops the model. Knows no scores, no
-database and no screen.
+questions in batches and returns their traces, each with its own error where one can't be answered. Closing
+the generator stops the model. Knows no scores, no database and no screen.
 """
 
 import time
@@ -50,6 +50,7 @@ __all__ = [
     "Sampled",
     "Token",
     "Verified",
+    "all_answered",
     "answer",
     "answer_many",
     "last",
@@ -91,22 +92,64 @@ def answer_many(
     parts: Parts, questions: Sequence[str], spec: AnswerSpec, report: Report = silent
 ) -> list[Trace]:
     """Answer many questions in batches, in order; the traces carry no times, because nobody
-    waits for one of them."""
-    cases, ladder = [Case(question) for question in questions], parts.ladder
-    for _, stage in evidence_stages(spec):
-        stage(parts, cases, spec, report)
-    route(parts, [case for case in cases if routes(case, spec, ladder)], spec, report)
-    for place, tier in enumerate(ladder):
-        mine = [case for case in cases if not case.done and case.place == place]
-        for _, stage in tier_stages(spec, tier) if mine else []:
-            stage(parts, mine, spec, report)
+    waits for one of them. A question that can't be answered has `trace.error`, and the others go on; what
+    concerns them all before any tier is asked (no index) is raised."""
+    cases, ladder = [_checked(question) for question in questions], parts.ladder
+    fit = [case for case in cases if not case.done]
+    for _, stage in evidence_stages(spec) if fit else []:
+        stage(parts, fit, spec, report)
+    route(parts, [case for case in fit if routes(case, spec, ladder)], spec, report)
+    while waiting := [case for case in fit if not case.done]:
+        place = min(case.place for case in waiting)
+        mine = [case for case in waiting if case.place == place]
+        stages = [stage for _, stage in tier_stages(spec, ladder[place])]
+        mine = _through(stages, parts, mine, spec, report)
         again = [case for case in mine if decided(case, spec, ladder)[1] == "sample"]
-        if again:
-            sample(parts, again, spec, report)
-            verify_samples(parts, again, spec, report)
-            for case in again:
-                decided(case, spec, ladder)
+        for case in _through([sample, verify_samples], parts, again, spec, report):
+            decided(case, spec, ladder)
     return [_trace(case, ladder, spec, timed=False) for case in cases]
+
+
+def all_answered(traces: Sequence[Trace]) -> list[Trace]:
+    """The traces, if every question was answered. Raises LabError with the first that was not: for those who
+    measure or keep answers."""
+    failed = [trace for trace in traces if trace.error]
+    if failed:
+        raise LabError(f"{len(failed)} of {len(traces)} questions could not be answered. {failed[0].error}")
+    return list(traces)
+
+
+def _checked(question: str) -> Case:
+    case = Case(question)
+    try:
+        _check(question)
+    except ConfigError as error:
+        case.done, case.error = True, str(error)
+    return case
+
+
+def _through(
+    stages: Sequence[Stage], parts: Parts, cases: list[Case], spec: AnswerSpec, report: Report
+) -> list[Case]:
+    """Run one tier's stages; the cases that got through. Those that did not go where their failure sends
+    them."""
+    for stage in stages:
+        if not cases:
+            break
+        try:
+            stage(parts, cases, spec, report)
+        except LabError as raised:
+            for case in cases:
+                case.failed = raised
+        through = []
+        for case in cases:
+            error, case.failed = case.failed, None
+            if error is None:
+                through.append(case)
+            else:
+                failed_tier(case, parts.ladder[case.place], error, parts.ladder)
+        cases = through
+    return cases
 
 
 def last(events: Iterator[Event]) -> Trace:
@@ -142,6 +185,9 @@ def _check(question: str) -> None:
 def _timed(name: str, stage: Stage, parts: Parts, case: Case, spec: AnswerSpec, prefix: str = "") -> Event:
     begun = time.perf_counter()
     stage(parts, [case], spec, silent)
+    if case.failed:
+        error, case.failed = case.failed, None
+        raise error
     ms = 1000 * (time.perf_counter() - begun)
     case.took(prefix + name, ms)
     return _event(name, parts, case, ms)
@@ -161,8 +207,7 @@ def _streamed(tier: Streams, case: Case, spec: AnswerSpec, prefix: str) -> Itera
                 break
             yield piece
     if isinstance(piece, Said):
-        one.answer = piece.answer
-        one.add(piece)
+        one.answer = case.take(piece) or one.answer
     case.took(prefix + "draft", spent)
     yield Drafted(one.answer, False, spent, one.tier.name)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from engine.errors import ConfigError
 from engine.inference.belief import Calibration
+from engine.inference.local import LocalTier
 from engine.inference.model import Loaded
-from engine.inference.tiers import LocalTier, Reads, Tier
+from engine.inference.tiers import Reads, Tier
 from engine.retrieval.index import Index
 
 

@@ -2,14 +2,16 @@
 apart in the same way.
 
 Its tokens are those the server counts, words where it does not. It gives no log-probabilities and no
-P(refusal), so those parts of a verdict stay at what "unknown" means for them.
+P(refusal), so those parts of a verdict stay at what "unknown" means for them. Some servers cut a prompt
+that is too long and say nothing; what they count gives them away, and the trace says so.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from engine.endpoint import Endpoint
-from engine.errors import EndpointError
+from engine.endpoint import Endpoint, Messages
+from engine.errors import ConfigError, EndpointError, LabError, SilentError
 from engine.inference.events import Token
 from engine.inference.prompt import answer_messages, parse
 from engine.inference.tiers import Asked, Said
@@ -17,6 +19,8 @@ from engine.progress import Progress, Report, silent
 from engine.wire import Reply
 
 LETTERS = 4  # of a token of English, roughly: only to guess whether a prompt fits
+FEWEST = 3  # a server that counts less than a third of that guess has cut the prompt
+DOWN = 2  # questions in a row without any answer after which a server is not asked again
 
 
 @dataclass
@@ -49,22 +53,41 @@ class EndpointTier:
 
     def answers(
         self, asked: Sequence[Asked], *, ban: bool, max_new_tokens: int, report: Report = silent
-    ) -> list[Said]:
-        """As Tier, one after the other. A server can't be kept from refusing. Raises EndpointError."""
-        said = []
+    ) -> list[Said | LabError]:
+        """As Tier, one after the other. A server can't be kept from refusing. One that is down is not asked
+        for every question."""
+        said: list[Said | LabError] = []
+        silent_for, why = 0, ""
         for one in asked:
-            messages = answer_messages(one.question, one.evidence)
-            said.append(
-                _said(self.endpoint.chat(messages, max_tokens=max_new_tokens, temperature=0), one, self)
-            )
+            if silent_for >= DOWN:
+                said.append(EndpointError(f"{self.name} was not asked after {DOWN} failures in a row: {why}"))
+                continue
+            try:
+                said.append(self._chat(one, max_tokens=max_new_tokens, temperature=0))
+                silent_for = 0
+            except LabError as error:
+                said.append(error)
+                silent_for, why = (silent_for + 1 if isinstance(error, SilentError) else 0), str(error)
             report(Progress("answer", len(said), len(asked), "answers"))
         return said
+
+    def _chat(self, asked: Asked, **options: Any) -> Said:
+        messages = self._messages(asked, options["max_tokens"])
+        return _said(self.endpoint.chat(messages, **options), asked, self)
+
+    def _messages(self, asked: Asked, max_new_tokens: int) -> Messages:
+        if not self.fits(asked, max_new_tokens):
+            raise ConfigError(
+                f"A prompt of about {self.tokens(asked)} tokens and {max_new_tokens} for the answer do not "
+                f"fit {self.name}'s window of {self.window} tokens: use fewer or shorter chunks or bullets."
+            )
+        return answer_messages(asked.question, asked.evidence)
 
     def stream(
         self, asked: Asked, *, ban: bool, max_new_tokens: int, guess: str = ""
     ) -> Iterator[Token | Said]:
         """One answer as it comes: Tokens, then Said. Closing it hangs up."""
-        messages = answer_messages(asked.question, asked.evidence)
+        messages = self._messages(asked, max_new_tokens)
         pieces, text = self.endpoint.stream(messages, max_tokens=max_new_tokens, temperature=0), ""
         for piece in pieces:
             if isinstance(piece, Reply):
@@ -78,13 +101,15 @@ class EndpointTier:
         self, asked: Asked, count: int, *, temperature: float, ban: bool, max_new_tokens: int
     ) -> list[Said]:
         """Several answers, each drawn by a call of its own."""
-        messages = answer_messages(asked.question, asked.evidence)
         options = {"max_tokens": max_new_tokens, "temperature": temperature}
-        return [
-            _said(self.endpoint.chat(messages, **options, seed=seed), asked, self) for seed in range(count)
-        ]
+        return [self._chat(asked, **options, seed=seed) for seed in range(count)]
 
 
 def _said(reply: Reply, asked: Asked, tier: EndpointTier) -> Said:
-    answer = parse(reply.text, len(asked.evidence))
-    return Said(answer, reply.prompt_tokens or tier.tokens(asked), reply.completion_tokens)
+    answer, expected, note = parse(reply.text, len(asked.evidence)), tier.tokens(asked), ""
+    if reply.counted and 0 < reply.prompt_tokens < expected / FEWEST:
+        note = (
+            f"{tier.name}'s server counted {reply.prompt_tokens} tokens in a prompt of about {expected}: it "
+            "has probably cut it; give the tier its true window"
+        )
+    return Said(answer, reply.prompt_tokens or expected, reply.completion_tokens, note)

@@ -6,13 +6,16 @@ A stage works on many cases at once and leaves what it found in them. Chooses no
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from engine.errors import LabError
 from engine.inference.case import Case, Try
 from engine.inference.cite import resolved
 from engine.inference.consistency import choose
 from engine.inference.evidence import condense, extras, retrieve
+from engine.inference.local import LocalTier
 from engine.inference.parts import Parts
+from engine.inference.reading import ReaderTier, shares, spanned
 from engine.inference.spec import AnswerSpec
-from engine.inference.tiers import Asked, Draws, LocalTier, ReaderTier, Tier, shares, spanned
+from engine.inference.tiers import Asked, Draws, Reads, Tier
 from engine.inference.trace import Answer, Verdict
 from engine.inference.verify import overlap, verify
 from engine.progress import Report
@@ -75,21 +78,27 @@ def _fitting(tier: Tier, case: Case, spec: AnswerSpec) -> tuple[Asked, int]:
 
 def _draft(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
     for case in cases:
-        if isinstance(case.now.tier, ReaderTier) and case.found is not None:
-            case.now.answer = spanned(case.found, case.now.shown.evidence, ban=spec.tau is not None)
-            case.now.asked = True
-    waiting = [case.now for case in cases if (case.bullets or not spec.evidence) and not case.now.asked]
+        one = case.now
+        if (
+            isinstance(one.tier, ReaderTier)
+            and case.found is not None
+            and not one.dropped
+            and one.tier.fits(one.shown, spec.max_new_tokens)
+        ):
+            one.answer = spanned(case.found, one.shown.evidence, ban=spec.tau is not None)
+            one.asked = True
+    waiting = [case for case in cases if (case.bullets or not spec.evidence) and not case.now.asked]
     if not waiting:
         return
-    said = waiting[0].tier.answers(
-        [one.shown for one in waiting],
+    said = waiting[0].now.tier.answers(
+        [case.now.shown for case in waiting],
         ban=spec.tau is not None,
         max_new_tokens=spec.max_new_tokens,
         report=report,
     )
-    for one, made in zip(waiting, said, strict=True):
-        one.answer = made.answer
-        one.add(made)
+    for case, made in zip(waiting, said, strict=True):
+        if (answer := case.take(made)) is not None:
+            case.now.answer = answer
 
 
 def _read(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
@@ -100,6 +109,22 @@ def _read(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report)
             asked, parts.reader.read([case.question for case in asked], texts, report=report), strict=True
         ):
             case.found = found
+            _note_unread(parts.reader, case)
+
+
+def _note_unread(reader: Reads, case: Case) -> None:
+    """A reader's window may end before the evidence does: that is cut, and said."""
+    texts = tuple(bullet.text for bullet in case.bullets)
+    tier = ReaderTier(reader)
+    if tier.fits(Asked(case.question, texts), 0):
+        return
+    kept = len(texts) - 1
+    while kept and not tier.fits(Asked(case.question, texts[:kept]), 0):
+        kept -= 1
+    case.notes.append(
+        f"the reader, which only checks here, saw {kept} of {len(texts)} bullets whole: its window is "
+        f"{tier.window} tokens"
+    )
 
 
 def _look_again(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
@@ -122,14 +147,13 @@ def _look_again(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: R
     ]
     said = chosen[0].now.tier.answers(asked, ban=True, max_new_tokens=spec.max_new_tokens, report=report)
     for case, place, made in zip(chosen, places, said, strict=True):
-        one = case.now
-        one.add(made)
-        if made.answer.refused or case.found is None:
+        one, answer = case.now, case.take(made)
+        if answer is None or answer.refused or case.found is None:
             continue
-        if one.answer.refused or overlap(made.answer.text, case.found.text) >= overlap(
+        if one.answer.refused or overlap(answer.text, case.found.text) >= overlap(
             one.answer.text, case.found.text
         ):
-            one.answer = replace(made.answer, citations=(case.bullets[place].number,))
+            one.answer = replace(answer, citations=(case.bullets[place].number,))
             one.again = True
 
 
@@ -161,15 +185,19 @@ def sample(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report
     for case in cases:
         one = case.now
         if isinstance(one.tier, Draws):
-            drawn = one.tier.draws(
-                one.shown,
-                spec.samples,
-                temperature=spec.temperature,
-                ban=spec.tau is not None,
-                max_new_tokens=spec.max_new_tokens,
-            )
+            try:
+                drawn = one.tier.draws(
+                    one.shown,
+                    spec.samples,
+                    temperature=spec.temperature,
+                    ban=spec.tau is not None,
+                    max_new_tokens=spec.max_new_tokens,
+                )
+            except LabError as error:
+                case.failed = error
+                continue
             for said in drawn:
-                one.add(said)
+                case.take(said)
             one.samples = tuple(resolved(said.answer, case.bullets, case.found) for said in drawn)
 
 

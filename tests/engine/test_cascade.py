@@ -8,9 +8,9 @@ from engine.inference.cascade import decide
 from engine.inference.cite import resolved
 from engine.inference.consistency import agreement, cheaper, choose
 from engine.inference.extract import Found
+from engine.inference.reading import shares, spanned
 from engine.inference.shape import SCHEMA, UNCITED, shaped
 from engine.inference.spec import AnswerSpec
-from engine.inference.tiers import shares, spanned
 from engine.inference.trace import Answer, Bullet, Verdict
 
 TEXTS = (

@@ -25,7 +25,7 @@ Tiny = Callable[[str], Path]
 LENGTHS = (3, 20, 70, 180, 250)
 FULL = os.environ.get("BANTAM_EXACT") == "full"
 REPORTS = Path(__file__).resolve().parents[2] / "docs" / "reports"
-ABOUT = f"""# Is our decoding the model's own?
+ABOUT = """# Is our decoding the model's own?
 
 Equal answers of all, against plain `generate` of transformers, greedy, float32, token for token. Random
 prompts; the models named after families are tiny ones of their architecture with random weights. The

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.data.records import Question
 from engine.evaluation.metrics import accuracy
-from engine.inference import tiers
+from engine.inference import local
 from engine.inference.extract import Found
 from engine.inference.orchestrator import AnswerSpec, Compressed, Parts, answer, answer_many
 from engine.inference.prompt import REFUSAL, answer_messages, completion_ids, parse, prompt_ids
@@ -63,14 +63,14 @@ def given_to_the_model(
     monkeypatch: pytest.MonkeyPatch, parts: Parts, question: str, spec: AnswerSpec
 ) -> list[list[int]]:
     prompts: list[list[int]] = []
-    decode = tiers.decode
+    decode = local.decode
 
     def recorded(loaded: Any, asked: Sequence[list[int]], **options: Any) -> Any:
         prompts.extend(list(prompt) for prompt in asked)
         return decode(loaded, asked, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tiers, "decode", recorded)
+        patch.setattr(local, "decode", recorded)
         answer_many(parts, [question], spec)
     return prompts
 

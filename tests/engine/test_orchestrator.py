@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from engine.errors import ConfigError
-from engine.inference import tiers
+from engine.inference import local
 from engine.inference.extract import Found
 from engine.inference.orchestrator import (
     Answered,
@@ -61,20 +61,20 @@ class Unloaded:
 def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Every prompt that the model is given, in order."""
     seen: list[list[int]] = []
-    decode = tiers.decode
+    decode = local.decode
 
     def recorded(loaded: Any, asked: Sequence[list[int]], **options: Any) -> Any:
         seen.extend(list(prompt) for prompt in asked)
         return decode(loaded, asked, **options)
 
-    stream = tiers.stream
+    stream = local.stream
 
     def watched(loaded: Any, asked: list[int], **options: Any) -> Any:
         seen.append(list(asked))
         return stream(loaded, asked, **options)
 
-    monkeypatch.setattr(tiers, "decode", recorded)
-    monkeypatch.setattr(tiers, "stream", watched)
+    monkeypatch.setattr(local, "decode", recorded)
+    monkeypatch.setattr(local, "stream", watched)
     return seen
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from engine.endpoint import Endpoint, EndpointSpec
+from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, answer, last
 from engine.inference.remote import EndpointTier
-from engine.inference.tiers import Asked, LocalTier
+from engine.inference.tiers import Asked
 from tests.corpus import QUESTIONS
 from tests.servers import real_server
 
