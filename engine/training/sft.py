@@ -55,9 +55,7 @@ def train(
     The model is changed: load it anew to use it. Raises TrainingError when no row fits or
     the loss is not finite, and Stopped, with a checkpoint saved, when after a step `stopping` says so.
     """
-    from peft import LoraConfig
     from transformers import PrinterCallback
-    from trl import SFTConfig
 
     fitting = [row for row in rows if row.length <= spec.max_length]
     if not fitting:
@@ -66,7 +64,38 @@ def train(
         )
     micro = min(spec.micro_batch, spec.batch)
     ordered = order(fitting, spec.epochs, micro, spec.seed)
-    config = SFTConfig(
+    config = _settings(loaded, spec, micro, work)
+    trainer = answer_trainer()(
+        model=loaded.model,
+        args=config,
+        train_dataset=_dataset(ordered),
+        processing_class=loaded.tokenizer,
+        peft_config=_adapter(loaded, spec),
+        callbacks=[_callback(report, stopping)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(work)
+    if checkpoint:  # TRL counts tokens from zero again; the order of the rows is known
+        done = int(checkpoint.name.split("-")[1]) * micro * config.gradient_accumulation_steps
+        trainer._total_train_tokens = sum(row.length for row in ordered[:done])
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise Stopped
+    if not math.isfinite(result.training_loss):
+        raise TrainingError(
+            f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate})."
+        )
+    final = work / "adapter"
+    model: Any = trainer.model
+    model.save_pretrained(str(final))
+    return final
+
+
+def _settings(loaded: Loaded, spec: LoraSpec, micro: int, work: Path) -> Any:
+    """What TRL is told: rows in the order given, checkpoints in `work`, the loss of each step."""
+    from trl import SFTConfig
+
+    return SFTConfig(
         output_dir=str(work),
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=max(1, spec.batch // micro),
@@ -93,37 +122,18 @@ def train(
         dataset_num_proc=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    adapter = LoraConfig(
+
+
+def _adapter(loaded: Loaded, spec: LoraSpec) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=spec.r,
         lora_alpha=spec.alpha,
         lora_dropout=spec.dropout,
         target_modules=list(loaded.entry.lora_targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    trainer = answer_trainer()(
-        model=loaded.model,
-        args=config,
-        train_dataset=_dataset(ordered),
-        processing_class=loaded.tokenizer,
-        peft_config=adapter,
-        callbacks=[_callback(report, stopping)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    checkpoint = last_checkpoint(work)
-    if checkpoint:  # TRL counts tokens from zero again; the order of the rows is known
-        done = int(checkpoint.name.split("-")[1]) * micro * config.gradient_accumulation_steps
-        trainer._total_train_tokens = sum(row.length for row in ordered[:done])
-    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if trainer.state.global_step < trainer.state.max_steps:
-        raise Stopped
-    if not math.isfinite(result.training_loss):
-        raise TrainingError(
-            f"The training loss is {result.training_loss}: lower the learning rate ({spec.learning_rate})."
-        )
-    final = work / "adapter"
-    model: Any = trainer.model
-    model.save_pretrained(str(final))
-    return final
 
 
 def recomputes(device: str, parameters: int) -> bool:
