@@ -8,6 +8,7 @@ then. Streamlit's own chart theme would follow, but on a light page its labels a
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from engine.evaluation import figures
@@ -152,6 +153,60 @@ def memory(parts: Mapping[str, int], limit: int | None, dark: bool) -> "Figure":
             {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": end, "x1": end, "line": line}
         ]
     return go.Figure({"data": bars, "layout": layout})
+
+
+def before_after(
+    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], label: str, dark: bool
+) -> "Figure":
+    """Two histograms side by side, as the clean report keeps them: [from, count] of each bin, the last one
+    open. `label` names what the bins are of."""
+    import plotly.graph_objects as go
+
+    words = bins([edge for edge, _ in before])
+    bars = [
+        {
+            "type": "bar",
+            "x": words,
+            "y": [count for _, count in counted],
+            "name": name,
+            "marker": {"color": LINES[number], "pattern": {"shape": "/" if number else ""}},
+            "hovertemplate": f"{name}<br>%{{x}}: %{{y}} documents<extra></extra>",
+        }
+        for number, (name, counted) in enumerate((("before", before), ("after", after)))
+    ]
+    layout = {
+        **_page(dark, 280),
+        "barmode": "group",
+        "legend": {"orientation": "h", "y": 1.05, "yanchor": "bottom", "x": 0},
+        "xaxis": {**_axis(label, dark), "type": "category"},
+        "yaxis": _axis("documents", dark),
+    }
+    return go.Figure({"data": bars, "layout": layout})
+
+
+def describe_before_after(
+    before: Sequence[Sequence[float]], after: Sequence[Sequence[float]], label: str
+) -> str:
+    """The words that stand in for `before_after`: the counts of each bin that is not empty."""
+    words = bins([edge for edge, _ in before])
+    rows = zip(words, before, after, strict=True)
+    said = [f"{name}: {was:g} before, {now:g} after" for name, (_, was), (_, now) in rows if was or now]
+    return f"Documents by {label}. {'; '.join(said) or 'None'}."
+
+
+def bins(edges: Sequence[float]) -> list[str]:
+    """The bins between edges in words; the last one is open, but for shares, which end at 1."""
+    if edges and max(edges) < 1:
+        return [f"{edge:.1f}\u2013{end:.1f}" for edge, end in zip(edges, [*edges[1:], 1.0], strict=True)]
+    pairs = pairwise(edges)
+    return [
+        *(f"{_thousands(edge)}\u2013{_thousands(end)}" for edge, end in pairs),
+        f"{_thousands(edges[-1])}+",
+    ]
+
+
+def _thousands(count: float) -> str:
+    return f"{count / 1000:g}k" if count >= 1000 else f"{count:g}"
 
 
 def _gain(row: Row) -> str:

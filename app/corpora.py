@@ -1,5 +1,5 @@
-"""What pages show of documents and questions: sample corpora, imported datasets, and files that were
-uploaded. It judges no row: the loader does.
+"""What pages show of documents, questions, chats and pairs: sample corpora, imported datasets, and files that
+were uploaded. It judges no row: the loader does.
 
 Uploads lie in `BANTAM_HOME`/uploads/<name>/ until an import job reads them; names are checked and paths
 stay there.
@@ -13,15 +13,19 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.artifact import whole
-from engine.data.load import SAMPLES, load, samples
-from engine.data.records import Document, Question
+from engine.artifact import read_manifest, whole
+from engine.data.files import ROWS, Files
+from engine.data.load import SAMPLES, samples
+from engine.data.records import Chat, Corpus, Document, Pair, Question
+from engine.data.shelf import Shelf
+from engine.data.walk import walk
 from engine.errors import ConfigError, StorageError
 from jobs.workspace import checked_name, home
 
 SHOWN = 200
 PREVIEW_BYTES = 20_000_000  # more is read by the import job only
 FILE_BYTES = 200_000_000  # what the loader takes of one file
+RECORDS: dict[str, Any] = {"documents": Document, "questions": Question, "chats": Chat, "pairs": Pair}
 _FILE = re.compile(r"[\w][\w .,()+&'-]{0,119}")
 
 
@@ -36,10 +40,13 @@ class Upload(Protocol):
 
 @dataclass(frozen=True)
 class Seen:
-    """What a page shows of a corpus: the first SHOWN of each, and how many there are."""
+    """What a page shows of a corpus: the first SHOWN of each, all that was rejected, and how many there are
+    where that is more."""
 
     documents: Sequence[Document] = ()
     questions: Sequence[Question] = ()
+    chats: Sequence[Chat] = ()
+    pairs: Sequence[Pair] = ()
     rejected: Sequence[Any] = field(default=())
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -50,18 +57,22 @@ def sample(name: str) -> Seen:
 
 
 def dataset(row: Mapping[str, Any]) -> Seen:
-    """What a dataset's row points at: a sample, or a folder of documents.jsonl and questions.jsonl."""
+    """What a dataset's row points at: a sample, or a folder of documents.jsonl, questions.jsonl and so on.
+    Raises ConfigError when the folder is gone."""
     if row["path"] in SAMPLES:
         return sample(row["path"])
     place = (home() / row["path"]).resolve()
-    if not place.is_relative_to(home()) or not place.is_dir():
-        return Seen(rejected=row.get("rejected") or ())
-    documents = [Document(**one) for one in _lines(place / "documents.jsonl")]
-    questions = [
-        Question(**{**one, "answers": tuple(one.get("answers") or ())})
-        for one in _lines(place / "questions.jsonl")
-    ]
-    return Seen(documents, questions, row.get("rejected") or (), {})
+    if not place.is_relative_to(home()) or not whole(place):
+        raise ConfigError(
+            f"The dataset {row['name']!r} was deleted from the workspace: import it again, or choose another."
+        )
+    found = {
+        name: tuple(kind(**one) for one in _lines(place / f"{name}.jsonl")) for name, kind in RECORDS.items()
+    }
+    manifest = read_manifest(place)
+    counts = {name: int(manifest.get(name) or 0) for name in RECORDS}
+    rejected = row.get("rejected") or tuple(_lines(place / "rejected.jsonl", None))
+    return Seen(**found, rejected=rejected, counts=counts | {"rejected": len(rejected)})
 
 
 def save(name: str, files: Sequence[Upload]) -> Path:
@@ -102,21 +113,38 @@ def written() -> list[str]:
     return sorted(place.name for place in (home() / "artifacts" / "questions").glob("[!.]*") if whole(place))
 
 
-def preview(place: Path) -> Seen | None:
-    """What the loader makes of uploaded files; None if they are too large to read while a page waits."""
-    if sum(file.stat().st_size for file in place.iterdir() if file.is_file()) > PREVIEW_BYTES:
+def size_of(place: Path) -> int:
+    """The bytes of a file, or of the files in a folder."""
+    files = [place] if place.is_file() else [file for file in place.iterdir() if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def trial(place: Path, columns: Mapping[str, str] | None = None) -> Seen | None:
+    """What the loader makes of a file or folder; None if that is too large to read while a page waits. What
+    cannot be used at all is an empty Seen with the reasons."""
+    if size_of(place) > PREVIEW_BYTES:
         return None
-    return _seen(load(place))
+    shelf = Shelf()
+    files = {place.name: place} if place.is_file() else walk(shelf, place)
+    Files(shelf, columns or {}).read(files)
+    return _seen(shelf.corpus())
 
 
-def _seen(corpus: Any) -> Seen:
-    counts = {name: len(getattr(corpus, name)) for name in ("documents", "questions", "rejected")}
-    return Seen(corpus.documents[:SHOWN], corpus.questions[:SHOWN], corpus.rejected[:SHOWN], counts)
+def with_rows(place: Path) -> list[Path]:
+    """The files of a folder that have rows and columns (CSV, JSONL, JSON)."""
+    return sorted(file for file in place.iterdir() if file.suffix.lower() in ROWS and file.is_file())
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _seen(corpus: Corpus) -> Seen:
+    found = {name: getattr(corpus, name) for name in RECORDS}
+    counts = {name: len(rows) for name, rows in found.items()}
+    first = {name: rows[:SHOWN] for name, rows in found.items()}
+    return Seen(**first, rejected=corpus.rejected, counts=counts | {"rejected": len(corpus.rejected)})
+
+
+def _lines(file: Path, most: int | None = SHOWN) -> Iterator[dict[str, Any]]:
     if not file.is_file():
         return
-    with file.open(encoding="utf-8") as lines:
-        for line in islice((line for line in lines if line.strip()), SHOWN):
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        for line in islice((line for line in lines if line.strip()), most):
             yield json.loads(line)

@@ -22,6 +22,8 @@ LARGEST = 2**53 - 1  # beyond it a browser's numbers are not exact
 OPEN = ("documents", "model")  # paths and hub ids are typed in
 AUTOMATIC = "automatic"
 WORDS = {"r": "rank r", "k": "chunks k", "tau": "tau", "beta": "beta", "alpha": "alpha"}
+WORDS |= {"by": "what stays together", "keep": "keep splits that are there", "alike": "alike from (cosine)"}
+WORDS |= {"drop": "take leaks out of train", "train": "share of train", "dev": "share of dev"}
 
 
 class Knob(NamedTuple):
@@ -164,13 +166,14 @@ def _number(knob: Knob, value: Any, common: dict[str, Any]) -> Any:
         value = max(value, low) if low is not None else value
         value = min(value, high) if high is not None else value
     step: float = 1 if whole else _step(value, high)
+    long = not whole and len(repr(value or 0)) > 12  # a third is not drawn in all its digits
     return st.number_input(
         knob.label,
         min_value=low,
         max_value=high,
         value=value,
         step=kind(step),
-        format="%d" if whole else "%g",
+        format="%d" if whole else "%.4f" if long else "%g",
         placeholder="automatic" if knob.optional else None,
         **common,
     )

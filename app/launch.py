@@ -13,6 +13,7 @@ from engine.catalog import names
 from engine.data.load import SAMPLES
 from jobs import queue
 from jobs.kinds import KINDS
+from jobs.shelf import things
 from jobs.specs import ARMS
 from storage import artifacts
 
@@ -37,12 +38,14 @@ def form(
     *,
     start: Mapping[str, Any] | None = None,
     leave: Sequence[str] = (),
+    about: str = "",
 ) -> None:
-    """A form of a kind of job; on submit the job is queued and a link to it is shown."""
+    """A form of a kind of job, with a line on what it is `about`; on submit the job is queued and a link to
+    it is shown."""
     known = KINDS[kind]
     if heading:
         st.header(heading)
-    st.caption(f"{known.about[0].upper()}{known.about[1:]}.")
+    st.caption(about or f"{known.about[0].upper()}{known.about[1:]}.")
     found, words = choices(db, kind)
     if missing(kind, found):
         return
@@ -63,8 +66,14 @@ def missing(kind: str, found: Mapping[str, Sequence[str]]) -> bool:
     lacking = [name for name, options in found.items() if fields[name].is_required() and not options]
     for name in lacking:
         what = forms.extra(fields[name], "choose") or name
-        st.markdown(f"This needs a {what}, and there is none in this workspace yet.")
-        st.page_link("views/data.py", label="Import one on the page Data")
+        article = "an" if what[0] in "aeiou" else "a"
+        st.markdown(f"This needs {article} {what}, and there is none in this workspace yet.")
+        if what == "experiment":
+            st.page_link("views/overview.py", label="Run one on the page Overview")
+        else:
+            st.page_link(
+                "views/data.py", label="Import one on the page Data", query_params={"part": "Import"}
+            )
     return bool(lacking)
 
 
@@ -97,6 +106,8 @@ def _existing(db: Database, what: str) -> dict[str, str] | None:
         return {row["id"]: f"{row['name']}, {when(row['created_at'])}" for row in made}
     if what == "questions":
         return {place: f"written questions {place}" for place in corpora.written()}
+    if what == "experiment":
+        return {thing.id: thing.id for thing in reversed(things("experiment"))}
     if what == "documents":
         files = {str(place): f"uploaded: {name}" for name, place in corpora.uploaded().items()}
         return {name: f"{name} (sample)" for name in SAMPLES} | files

@@ -13,7 +13,6 @@ from app.text import duration, since, size, when
 if TYPE_CHECKING:
     import pandas as pd
 
-    from engine.data.records import Document, Question, Rejected
     from engine.retrieval.search import Hit
     from jobs.shelf import Thing
 
@@ -59,7 +58,7 @@ ANSWERS = {
 
 def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
     """Chunks found, best first."""
-    return _frame(
+    return frame(
         {
             "rank": number,
             "document": hit.chunk.title or hit.chunk.document,
@@ -67,7 +66,7 @@ def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
             "dense": hit.dense,
             "bm25": hit.bm25,
             "tokens": hit.chunk.tokens,
-            "text": _cut(hit.chunk.text),
+            "text": cut(hit.chunk.text),
         }
         for number, hit in enumerate(found, 1)
     )
@@ -75,7 +74,7 @@ def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
 
 def numbers(values: Mapping[str, float | None]) -> "pd.DataFrame":
     """Names and numbers."""
-    return _frame({"name": name, "value": measured(name, value)} for name, value in values.items())
+    return frame({"name": name, "value": measured(name, value)} for name, value in values.items())
 
 
 def measured(name: str, value: float | None) -> str:
@@ -87,7 +86,7 @@ def measured(name: str, value: float | None) -> str:
 
 def queue(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
     """Jobs as they stand in the queue."""
-    return _frame(
+    return frame(
         {
             "state": row["state"],
             "kind": row["kind"],
@@ -95,7 +94,7 @@ def queue(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
             "progress": _share(row),
             "took": duration(since(row["started_at"], row["ended_at"])) if row["started_at"] else "",
             "queued": when(row["created_at"]),
-            "error": _cut(row["error"] or ""),
+            "error": cut(row["error"] or ""),
             "id": row["id"],
         }
         for row in rows
@@ -104,11 +103,11 @@ def queue(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
 
 def answers(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
     """Answers of an arm, a line each."""
-    return _frame(
+    return frame(
         {
-            "question": _cut(row["question"]),
-            "answer": "I don't know" if row["refused"] else _cut(row["answer"]),
-            "accepted": _cut("; ".join(row["golds"])),
+            "question": cut(row["question"]),
+            "answer": "I don't know" if row["refused"] else cut(row["answer"]),
+            "accepted": cut("; ".join(row["golds"])),
             "f1": None if row["f1"] is None else 100 * row["f1"],
             "cited": None if row["citation_ok"] is None else 100 * row["citation_ok"],
             "verdict": row["verdict"],
@@ -118,40 +117,10 @@ def answers(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
     )
 
 
-def documents(found: Iterable["Document"]) -> "pd.DataFrame":
-    """Documents with how long they are and how they begin."""
-    return _frame(
-        {"document": d.id, "title": d.title, "letters": len(d.text), "text": _cut(d.text)} for d in found
-    )
-
-
-def questions(found: Iterable["Question"]) -> "pd.DataFrame":
-    """Questions with their accepted answers."""
-    return _frame(
-        {
-            "question": _cut(q.question),
-            "answers": _cut("; ".join(q.answers)) or "(not answered by the documents)",
-            "document": q.document or "",
-            "split": q.split,
-            "kind": q.kind,
-        }
-        for q in found
-    )
-
-
-def rejected(found: Iterable["Rejected | Mapping[str, Any]"]) -> "pd.DataFrame":
-    """What could not be read: the file, the row (0: the whole file) and why."""
-    rows = (
-        one if isinstance(one, Mapping) else {"file": one.file, "row": one.row, "reason": one.reason}
-        for one in found
-    )
-    return _frame({"file": one["file"], "row": one["row"], "reason": one["reason"]} for one in rows)
-
-
 def made(kind: str, things: Sequence["Thing"]) -> "pd.DataFrame":
     """Artefacts of one kind, a line each, with what matters of their manifests."""
     wanted = MADE[kind]
-    return _frame(
+    return frame(
         {"id": one.id, **{label: _deep(one.manifest, path) for label, path in wanted.items()}}
         for one in things
     )
@@ -174,13 +143,13 @@ def differences(specs: Mapping[str, Mapping[str, Any]], everything: bool = False
         values = [_shown(spec.get(name)) for spec in specs.values()]
         if everything or len(set(values)) > 1:
             lines.append({"setting": name, **dict(zip(specs, values, strict=True))})
-    return _frame(lines)
+    return frame(lines)
 
 
 def side_by_side(values: Mapping[str, Mapping[str, float | None]]) -> "pd.DataFrame":
     """Last numbers of several jobs: a line a number, a column a job."""
     names = sorted({name for numbers_ in values.values() for name in numbers_})
-    return _frame(
+    return frame(
         {"number": name, **{job: measured(name, found.get(name)) for job, found in values.items()}}
         for name in names
     )
@@ -197,12 +166,14 @@ def _shown(value: Any) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text as a cell shows it: one line, not too long."""
     line = " ".join(text.split())
     return line if len(line) <= LETTERS else line[: LETTERS - 1] + "\u2026"
 
 
-def _frame(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+def frame(rows: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Rows as a DataFrame."""
     import pandas as pd
 
     return pd.DataFrame(list(rows))

@@ -90,7 +90,8 @@ def _reason(index: Index, question: str, vector: Any, bullet: Bullet, passage: f
     place = next(n for n, sentence in enumerate(chunk.sentences) if sentence.start == bullet.start)
     cosine = float(index.sentence_vectors[index.first[bullet.chunk] + place].astype("float32") @ vector)
     written = {stem: word.strip(",.?!:;()") for word in question.split() for stem in words(word)}
-    ordered = tuple(written.get(stem, stem) for stem in sorted(shared, key=index.idf, reverse=True))
+    rarest = sorted(shared, key=lambda stem: (-index.idf(stem), stem))  # a set's order changes
+    ordered = tuple(written.get(stem, stem) for stem in rarest)
     return Reason(bullet, overlap, cosine, passage, ordered, tokens)
 
 

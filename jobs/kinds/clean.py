@@ -4,6 +4,7 @@ The dataset it is made of stays: to undo a filter, clean that one again with the
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ def read_report(place: Path) -> dict[str, Any]:
     """What a cleaning did: documents, steps, histograms before and after."""
     found: dict[str, Any] = json.loads((place / REPORT).read_text(encoding="utf-8"))
     return found
+
+
+def read_removed(place: Path) -> Iterator[dict[str, str]]:
+    """What a cleaning left out: filter, reason, id and text of each document."""
+    with (place / REMOVED).open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield json.loads(line)
 
 
 def _beside(folder: Path, made: Cleaned) -> None:

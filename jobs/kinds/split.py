@@ -1,8 +1,10 @@
 """Split: a new dataset with the questions of another one divided anew, frozen by fingerprint, checked for
 leaks."""
 
+import json
 from dataclasses import replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -83,3 +85,9 @@ def run(job: Job) -> str:
     said = ", ".join(f"{number} {part}" for part, number in count.items())
     job.say(f"{said}; {read_manifest(place)['leaks']} leaks into train found")
     return under_home(place)
+
+
+def read_leaks(place: Path) -> list[dict[str, Any]]:
+    """What leaked from train into dev and test when the dataset at `place` was divided."""
+    found: list[dict[str, Any]] = json.loads((place / REPORT).read_text(encoding="utf-8"))
+    return found

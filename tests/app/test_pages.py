@@ -89,7 +89,7 @@ def test_on_an_empty_workspace_a_page_says_what_to_do(
 
 FULL = {
     "overview": ["Running now", "train space-0.0004", "120 of 400 steps", "RAG+Compress", "What to do next"],
-    "data": ["Bring your own documents", "Import"],
+    "data": ["fingerprint"],
     "index": ["Inspector", "Build an index"],
     "train": ["Loss", "Learning rate", "Numbers side by side", "Train an adapter"],
     "evaluate": ["Every answer", "Export", "Launch an ablation"],
@@ -337,9 +337,8 @@ def test_an_upload_that_is_not_fit_is_refused_and_nothing_is_written(
 
 def test_uploaded_files_can_be_looked_into_before_they_are_imported(home: Path) -> None:
     corpora.save("mine", [File("a.md", b"# Mars\n\nMars is a planet."), File("b.jsonl", b"{broken\n")])
-    text = said(opened("data"))
-    assert "Rows that cannot be read are named" in text
-    at = opened("data")
+    at = opened("data", part="Import")
+    assert "Rows that cannot be read are named" in said(at)
     frames = [frame.value for frame in at.dataframe]
     assert any("reason" in frame and "broken JSON" in frame["reason"][0] for frame in frames)
 

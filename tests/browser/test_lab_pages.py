@@ -91,7 +91,7 @@ def test_two_gigabytes_are_refused_with_a_sentence(empty: Lab, page: Page, tmp_p
     large = tmp_path / "large.txt"
     with large.open("wb") as file:
         file.truncate(TWO_GIB)  # a hole: no disk is used
-    empty.open(page, "data")
+    empty.open(page, "data", "?part=Import")
     page.get_by_text("Choose files").click()
     page.locator('input[type="file"]').set_input_files(large)
     expect(page.get_by_text("must be 190", exact=False)).to_be_visible()

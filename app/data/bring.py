@@ -1,0 +1,211 @@
+"""The part Bring in of the page Data: files from this computer or one web address, what their columns mean,
+what the loader makes of them, and the job that imports them."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlite_utils import Database
+
+from app import corpora, forms, launch
+from app.corpora import Seen
+from app.data import frames, mapping
+from app.data.common import downloads, look_at, running
+from app.data.look import shown
+from app.frame import said
+from app.text import plain
+from engine.data.columns import Preview, written
+from engine.data.load import preview
+from jobs import queue
+from jobs.kinds import KINDS
+from jobs.workspace import key as short
+from storage import artifacts, jobs
+
+ENDINGS = ["md", "txt", "html", "htm", "pdf", "docx", "csv", "tsv", "jsonl", "ndjson", "json", "zip"]
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the files")
+def tried(place: Path, stamp: str, columns: tuple[tuple[str, str], ...]) -> Seen | None:
+    """What the loader makes of uploaded files as they are now."""
+    return corpora.trial(place, dict(columns))
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the first rows")
+def first_rows(file: Path, stamp: str) -> Preview | None:
+    """The first rows of a file as it is now; None if it is too large to look into here."""
+    if file.suffix.lower() == ".json" and corpora.size_of(file) > corpora.PREVIEW_BYTES:
+        return None
+    return preview(file)
+
+
+def stamp_of(place: Path) -> str:
+    """What changes when the files do."""
+    files = [place] if place.is_file() else sorted(place.iterdir())
+    return short(*((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+def part(db: Database) -> None:
+    """Bring files in and import them; what the last import left out."""
+    st.header("Bring your own documents")
+    st.caption("They stay on this machine. Rows that cannot be read are named and the rest is used.")
+    web = st.toggle(
+        "Read from a web address instead",
+        key="data_web",
+        help="Off: nothing is fetched. On: one public http(s) address, no address of this network.",
+    )
+    if web:
+        from_web(db)
+    else:
+        upload()
+        files(db)
+    with st.expander("Import a sample, or a folder of this machine by its path"):
+        launch.form(db, "import", "", leave=("url",))
+    running(db, ("import",))
+    last(db)
+
+
+def upload() -> None:
+    """Keep files in the workspace under a name."""
+    # closed until it is wanted: the drop zone's own markup breaks a rule of accessibility that we can't mend
+    with (
+        st.expander("Choose files", key="data_upload_open"),
+        st.form("data_upload", border=False, clear_on_submit=True),
+    ):
+        name = st.text_input(
+            "Name", key="data_upload_name", max_chars=64, help="1 to 64 of a-z, 0-9, '.', '_' and '-'"
+        )
+        given = st.file_uploader("Files", ENDINGS, accept_multiple_files=True, key="data_upload_files")
+        sent = st.form_submit_button("Keep these files", type="primary", key="data_upload_submit")
+    if sent:
+        with said():
+            place = corpora.save(name or "", given)
+            st.session_state["data_uploads"] = place.name
+            st.success(f"{len(given)} files are in the workspace. Look at them and import them below.")
+
+
+def files(db: Database) -> None:
+    """What is in an upload, what its columns mean, and the form that imports it."""
+    there = corpora.uploaded()
+    if not there:
+        return
+    if st.session_state.get("data_uploads") not in there:
+        st.session_state.pop("data_uploads", None)
+    picked = st.selectbox("Uploaded files", list(there), key="data_uploads", persist_state="session")
+    if picked not in there:
+        return
+    place = there[picked]
+    with said():
+        try:
+            columns = meaning(place)
+            seen = tried(place, stamp_of(place), tuple(columns.items()))
+        except FileNotFoundError:
+            st.warning("These files were deleted meanwhile: choose others, or bring them in again.")
+            return
+        if seen is None:
+            st.text("Too large to look into here: the import job reads all of it.")
+        else:
+            st.subheader("What would be imported")
+            shown(seen, "data_preview", picked)
+            if not any(seen.counts[name] for name in corpora.RECORDS):
+                why = seen.rejected[0].reason if seen.rejected else "there is no file in it"
+                st.error(f"Nothing here can be used: {plain(why)}.")
+                return
+        importing(db, place, written(columns), there)
+
+
+def meaning(place: Path) -> dict[str, str]:
+    """The mapping of columns that the person chose for the files of an upload; empty: by their names."""
+    rows = {file.name: file for file in corpora.with_rows(place)}
+    if not rows:
+        return {}
+    name = next(iter(rows))
+    if len(rows) > 1:
+        name = st.selectbox("File with rows", list(rows), key=f"data_rows_{place.name}") or name
+    file = rows.get(name, rows[next(iter(rows))])
+    stamp, key = stamp_of(file), f"data_map_{short(place.name, name)}"
+    found = first_rows(file, stamp)
+    if found is None or not found.columns:
+        st.caption("This file has no columns to choose from." if found else "Too large to look into here.")
+        return {}
+    st.subheader("Columns")
+    mapping.rows(found, key)
+    by_name = tried(file, stamp, ())
+    good = by_name is not None and not by_name.rejected
+    with st.container(horizontal=True, vertical_alignment="center"):
+        own = st.toggle("Say which column is what", value=not good, key=f"{key}_own")
+        if len(rows) > 1:
+            st.caption(f"It then holds for all {len(rows)} files with rows.")
+    if not own:
+        guess = ", ".join(f"{field} = {column}" for field, column in found.guess.items())
+        st.caption(f"Columns are taken by their names: {plain(guess)}." if guess else "Taken by their names.")
+        return {}
+    return mapping.boxes(found, key)
+
+
+def importing(db: Database, place: Path, columns: str, there: dict[str, Path]) -> None:
+    """The form that queues the import of an upload."""
+    others = {str(path): name for name, path in there.items() if path != place}
+    with st.form("data_import", border=True):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            name = st.text_input(
+                "Name of the dataset", value=place.name, key=f"data_import_name_{place.name}"
+            )
+        with right:
+            questions = st.selectbox(
+                "Questions",
+                ["", *others],
+                format_func=lambda path: others.get(path, "those in these files, if any"),
+                key="data_import_questions",
+                help="Another upload with questions about these documents",
+            )
+        sent = st.form_submit_button("Import", type="primary", key="data_import_submit")
+    if sent:
+        values = {"documents": str(place), "name": name, "questions": questions or "", "columns": columns}
+        submit(values)
+
+
+def from_web(db: Database) -> None:
+    """The form that imports one web address."""
+    with st.form("data_web_form", border=True):
+        address = st.text_input(
+            "Address", key="data_web_address", max_chars=2000, placeholder="https://example.org/page.html"
+        )
+        name = st.text_input("Name of the dataset", key="data_web_name", max_chars=64)
+        sent = st.form_submit_button("Fetch and import", type="primary", key="data_web_submit")
+    if sent:
+        if not (address or "").strip().lower().startswith(("http://", "https://")):
+            said_ = f"{address or ''!r} is no web address: give one that begins with https://."
+            st.error(plain(said_))
+            return
+        submit({"documents": address.strip(), "name": name, "url": True})
+
+
+def submit(values: dict[str, Any]) -> None:
+    """Queue an import, or say what is wrong with it."""
+    with said():
+        launch.submitted(queue.submit("import", forms.made(KINDS["import"].Spec, values)))
+
+
+def last(db: Database) -> None:
+    """What the last import made, and everything that it could not read."""
+    done = jobs.listed(db, kind="import", state=jobs.DONE, limit=1)
+    id = Path(done[0]["artifact"] or "-").name if done else ""
+    row = artifacts.find_dataset(db, id=id) if id else None
+    if row is None:
+        return
+    st.header("The last import")
+    lost = row["rejected"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.metric("Dataset", row["name"], width="content")
+        st.metric("Documents", row["documents"], width="content")
+        st.metric("Questions", row["questions"], width="content")
+        st.metric("Not read", len(lost), width="content")
+    st.button("Look into it", on_click=look_at, args=(row["id"],), key="data_look_last")
+    if lost:
+        st.subheader("What could not be read")
+        if len(lost) > corpora.SHOWN:
+            st.caption(f"The first {corpora.SHOWN} of {len(lost)}; the files hold all of them.")
+        frame = frames.rejected(lost[: corpora.SHOWN])
+        st.dataframe(frame, hide_index=True, key="data_last_rejected", alt="What could not be read")
+        downloads(lambda: map(frames.reject, lost), f"{row['name']}-rejected", "data_last")

@@ -1,0 +1,103 @@
+"""The part Split of the page Data: the job that divides a dataset's questions, how many of each kind stand
+where, what leaked, and the fingerprints that freeze it."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from sqlite_utils import Database
+
+from app import corpora, launch
+from app.data import frames
+from app.data.common import downloads, gone, launching, look_at, made_of, pick, running
+from app.frame import nothing, said
+from app.text import plain, when
+from engine.artifact import whole
+from engine.data.dataset import QUESTIONS, read_records
+from engine.data.records import Question
+from engine.data.split import check_frozen
+from engine.errors import DataError
+from jobs.kinds.split import read_leaks
+from jobs.workspace import artifact
+
+ABOUT = (
+    "What is left after train and dev is test. Questions of train that dev or test leak from are taken out, "
+    "and the split is frozen: training refuses questions of its test part."
+)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the questions")
+def questions_of(place: Path) -> tuple[Question, ...]:
+    """The questions of a dataset, which never change; a resource, so that they are not copied each time."""
+    return read_records(place / QUESTIONS, Question)
+
+
+def part(db: Database) -> None:
+    """The form, the jobs that run, and the divided datasets."""
+    found = made_of(db, "split_of")
+    with launching("Divide a dataset", bool(found)):
+        launch.form(db, "split", "", about=ABOUT)
+    running(db, ("split",))
+    st.header("Splits")
+    if not found:
+        nothing(
+            "No split yet",
+            "Choose a dataset with questions above and queue the job. An imported dataset has dev and test "
+            "already; a split of its own is needed for a part to train on, or for other shares.",
+        )
+        return
+    words = {id: f"{made['name']}, {when(made['created_at'])}" for id, made in found.items()}
+    id = pick("Divided dataset", words, "split_which")
+    with said():
+        place = artifact("dataset", id)
+        if not whole(place):
+            raise gone(id)
+        counts(questions_of(place))
+        st.button("Look into it", on_click=look_at, args=(id,), key="split_look")
+        fingerprints(found[id], questions_of(place))
+        contamination(found[id], place, questions_of(place))
+
+
+def counts(questions: tuple[Question, ...]) -> None:
+    """How many questions of each kind are in each split."""
+    total = Counter(question.split for question in questions)
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for question in questions:
+        kinds[question.kind or ("unanswerable" if not question.answers else "")][question.split] += 1
+    with st.container(horizontal=True):
+        for name in frames.SPLITS:
+            st.metric(f"{name.capitalize()} questions", total[name], width="content")
+    st.dataframe(frames.splits(kinds), hide_index=True, key="split_counts", alt="Questions by kind and split")
+
+
+def fingerprints(manifest: dict[str, Any], questions: tuple[Question, ...]) -> None:
+    """The fingerprint of each split, and whether the questions are still those it was made of."""
+    st.subheader("Frozen")
+    try:
+        check_frozen(manifest["frozen"], questions)
+    except DataError as error:
+        st.error(plain(error))
+    else:
+        st.markdown("Every split is the one that was frozen; results on it can be compared.")
+    marks = ", ".join(f"{name} {mark}" for name, mark in manifest["frozen"].items())
+    st.caption(f"Fingerprints: {plain(marks)}; seed {manifest.get('spec', {}).get('seed', 0)}.")
+
+
+def contamination(manifest: dict[str, Any], place: Path, questions: tuple[Question, ...]) -> None:
+    """What leaked from train into dev and test, and what was done about it."""
+    st.subheader("Contamination")
+    leaks = read_leaks(place)
+    if not any(question.split == "train" for question in questions) and not leaks:
+        st.text("There is no part to train on, so nothing can leak.")
+        return
+    if not leaks:
+        st.text("No question of dev or test is in train: not by its words, a run of them, or its meaning.")
+        return
+    dropped = manifest.get("spec", {}).get("drop", True)
+    done = "were taken out" if dropped else "were left in train, as the settings said"
+    st.markdown(f"Questions of dev or test that were like one in train: {len(leaks)}. The others {done}.")
+    texts = {question.id: question.question for question in questions}
+    shown = frames.leaks(leaks[: corpora.SHOWN], texts)
+    st.dataframe(shown, hide_index=True, key="split_leaks", alt="What leaked")
+    downloads(lambda: leaks, f"{manifest['name']}-leaks", "split_leaks")
