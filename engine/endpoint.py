@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from engine import wire
+from engine import urls, wire
 from engine.errors import ConfigError, EndpointError, SilentError
 from engine.wire import Reply, Retry
 
@@ -47,7 +47,7 @@ class EndpointSpec(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _plain_url(cls, value: str) -> str:
-        return wire.checked_url(value)
+        return urls.checked_url(value)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Endpoint:
         self._client: httpx.Client | None = None
         self._rng = random.Random()
         if self.spec.key_env:
-            wire.check_private(self.spec.base_url, self.key())
+            urls.check_private(self.spec.base_url, self.key())
 
     def __enter__(self) -> "Endpoint":
         return self
@@ -188,7 +188,7 @@ class Endpoint:
         import httpx
 
         if self._client is None:
-            local = wire.is_local(self.spec.base_url)
+            local = urls.is_local(self.spec.base_url)
             self._client = httpx.Client(
                 timeout=httpx.Timeout(self.spec.timeout, connect=self.spec.connect_timeout),
                 follow_redirects=False,

@@ -1,26 +1,23 @@
-"""What travels between the lab and an OpenAI-compatible server: urls checked, bytes bounded, replies and
-server-sent events taken apart, failures sorted into those that may pass and those that will not.
+"""What travels between the lab and an OpenAI-compatible server: bytes bounded, replies and server-sent events
+taken apart, failures sorted into those that may pass and those that will not.
 
 Knows no retries and no clock of its own; engine/endpoint.py has both.
 """
 
-import ipaddress
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from engine.errors import ConfigError, EndpointError
+from engine.errors import EndpointError
 
 if TYPE_CHECKING:
     import httpx
 
 LETTERS_PER_TOKEN = 4  # what is assumed where a server does not count
 SHOWN = 200
-LAN = (".local", ".lan", ".internal", ".home.arpa")
 
 
 @dataclass(frozen=True)
@@ -42,47 +39,6 @@ class Retry(Exception):
     def __init__(self, said: str, advice: str = "Try again later.", after: float | None = None) -> None:
         super().__init__(said)
         self.advice, self.after = advice, after
-
-
-def checked_url(value: str) -> str:
-    """`value` without a slash at its end. Raises ValueError unless it is http(s) with a host and carries no
-    password, query or fragment."""
-    value = value.strip().rstrip("/")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"no url ({error})") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("give a url such as http://127.0.0.1:8000/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError(
-            "a url must hold no name, password or query: the key belongs in an environment variable"
-        )
-    return value
-
-
-def is_local(url: str) -> bool:
-    """Whether the url names this very machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def check_private(url: str, key: str) -> None:
-    """Raise ConfigError if `key` would travel unencrypted over the open network."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not key or parts.scheme == "https" or is_local(url) or "." not in host.strip("."):
-        return
-    try:
-        near = ipaddress.ip_address(host).is_private
-    except ValueError:
-        near = host.endswith(LAN)
-    if not near:
-        raise ConfigError(f"{url} would get the key unencrypted: use https, or a server of your own network.")
 
 
 def blocks(

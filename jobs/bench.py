@@ -6,17 +6,15 @@ bench.html.
 """
 
 import os
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.artifact import write_json, writing
-from engine.catalog import SMALL, lookup
+from engine.catalog import SMALL
 from engine.data.load import samples
 from engine.data.records import Document, Question
 from engine.device import pick
@@ -27,12 +25,12 @@ from engine.inference.model import Loaded
 from engine.inference.model import load as load_model
 from engine.inference.orchestrator import AnswerSpec, Parts, answer_many
 from engine.inference.prompt import ask_messages, prompt_ids
-from engine.progress import Metric, Progress, Report
+from engine.progress import Progress
 from engine.retrieval import index as indexes
 from engine.retrieval.compress import compress
 from engine.retrieval.search import search
-from engine.training import examples, sft
 from jobs.bench_page import page
+from jobs.bench_train import training
 from jobs.console import Console
 from jobs.workspace import artifact
 
@@ -41,7 +39,6 @@ STAGES = 4
 GROWTH = 10
 GROWTH_SECONDS = 20.0
 FEWEST = 8
-TRAIN_SECONDS = 15.0
 WARM_UP = 8
 QUERIES, BATCHED, SINGLE = 200, 96, 30
 
@@ -78,7 +75,9 @@ def bench(console: Console) -> dict[str, Any]:
     console.end(_said(figures, "answers", "answer_p50", "answer_p95", "decode"))
 
     console.begin("train")
-    _training(loaded, index, corpus.questions, figures, curves, console)
+    trained = training(SMALL, loaded.tokenizer, index, corpus.questions, console)
+    figures["train"] = Figure(trained.rate, "tokens/s", trained.what)
+    curves["train_tokens_per_s"] = trained.rates
     console.end(_said(figures, "train"))
 
     result = {
@@ -221,63 +220,6 @@ def _decoding(loaded: Loaded, questions: Sequence[Question], figures: dict[str, 
         f"{SMALL} writes {len(prompts)} questions in batches: {tokens} tokens, reading the prompts included"
     )
     figures["decode"] = Figure(tokens / seconds, "tokens/s", what)
-
-
-class _Enough(Exception):
-    """Training has been watched for long enough."""
-
-
-class _Watch:
-    """Listens to a training run: tokens seen by the second, until `seconds` have passed since it began."""
-
-    def __init__(self, seconds: float, console: Report, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds, self.console, self.clock = seconds, console, clock
-        self.points: list[tuple[float, float]] = []
-
-    def __call__(self, said: Progress | Metric) -> None:
-        now = self.clock()
-        if isinstance(said, Progress) and not self.points:
-            self.points.append((now, 0.0))
-        elif isinstance(said, Metric) and said.name == "num_tokens":
-            self.points.append((now, said.value))
-            spent = min(now - self.points[0][0], self.seconds)
-            self.console(Progress("train", round(spent), round(self.seconds), "s"))
-            if spent >= self.seconds:
-                raise _Enough
-
-    def rates(self) -> list[float]:
-        """Tokens a second between one report and the next, without the first, which pays for starting up."""
-        pairs = list(zip(self.points, self.points[1:], strict=False))
-        return [(b[1] - a[1]) / (b[0] - a[0]) for a, b in (pairs[1:] or pairs)]
-
-    def rate(self) -> tuple[float, float]:
-        """Tokens a second over all that `rates` covers, and how many tokens these are."""
-        first = self.points[1 if len(self.points) > 2 else 0]
-        tokens = self.points[-1][1] - first[1]
-        return tokens / (self.points[-1][0] - first[0]), tokens
-
-
-def _training(
-    loaded: Loaded,
-    index: indexes.Index,
-    questions: Sequence[Question],
-    figures: dict[str, Figure],
-    curves: dict[str, list[float]],
-    console: Console,
-) -> None:
-    known = [question for question in questions if question.answerable and question.evidence]
-    rows = examples.rows(known, index, loaded.tokenizer, report=console)
-    model = load_model(SMALL, merge=False, precision=sft.precision(SMALL, None))
-    spec = sft.LoraSpec(r=32, alpha=64, epochs=100, learning_rate=sft.usual_rate(lookup(SMALL).parameters))
-    watch = _Watch(TRAIN_SECONDS, console)
-    with tempfile.TemporaryDirectory(prefix="bantam-bench-") as work, suppress(_Enough):
-        sft.train(model, rows, spec, Path(work), watch)
-    rate, tokens = watch.rate()
-    curves["train_tokens_per_s"] = watch.rates()
-    what = (
-        f"LoRA of rank {spec.r} on {SMALL}, {tokens:.0f} tokens, {spec.batch} rows a step, padding left out"
-    )
-    figures["train"] = Figure(rate, "tokens/s", what)
 
 
 def _machine(load_before: float | None) -> dict[str, Any]:

@@ -4,8 +4,13 @@ The same `run(job)` that the worker calls, so that a command and a queued job ma
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from sqlite_utils import Database
 
 from engine.errors import ConfigError
 from jobs.console import Console
@@ -24,29 +29,45 @@ class Made(NamedTuple):
     job: Job
 
 
-def run(kind: str, fields: dict[str, Any], name: str) -> Made:
-    """Run a job of `kind` with these fields of its spec. Raises LabError for what a person can mend."""
-    spec = checked_spec(kind, fields)
-    db = connect(home())
-    id, pid = f"{kind}-{name}", os.getpid()
-    old = rows.get(db, id)
+@dataclass
+class Work:
+    """What is at work under a row: where it is now (for the row of one that is stopped), what it made."""
+
+    where: str = ""
+    made: str | None = None
+
+
+@contextmanager
+def recorded(db: Database, id: str, kind: str, name: str, spec: dict[str, Any]) -> Iterator[Work]:
+    """A row for what this process does, ended as the block ends: done, failed, or stopped by Ctrl-C. One of
+    the same id whose process is gone makes room."""
+    pid, old = os.getpid(), rows.get(db, id)
     if old and old["state"] == rows.RUNNING and created(old["pid"] or 0) != old["pid_created"]:
         rows.interrupt(db, id, "its process was gone")
-    rows.start(db, id, kind, name, spec.model_dump(), pid=pid, pid_created=created(pid))
-    console = Console(1)
-    console.begin(kind)
-    job = Job(id, kind, name, spec, db, listen=console)
+    rows.start(db, id, kind, name, spec, pid=pid, pid_created=created(pid))
+    work = Work()
     try:
-        made = KINDS[kind].run(job)
+        yield work
     except KeyboardInterrupt:
-        rows.interrupt(db, id, "stopped")
+        rows.interrupt(db, id, f"stopped in stage {work.where!r}" if work.where else "stopped")
         raise
     except BaseException as error:
         rows.fail(db, id, sentence(error))
         raise
-    rows.finish(db, id, artifact=made)
+    rows.finish(db, id, artifact=work.made)
+
+
+def run(kind: str, fields: dict[str, Any], name: str) -> Made:
+    """Run a job of `kind` with these fields of its spec. Raises LabError for what a person can mend."""
+    spec = checked_spec(kind, fields)
+    db = connect(home())
+    id, console = f"{kind}-{name}", Console(1)
+    with recorded(db, id, kind, name, spec.model_dump()) as work:
+        console.begin(kind)
+        job = Job(id, kind, name, spec, db, listen=console)
+        work.made = KINDS[kind].run(job)
     console.end(job.said)
-    return Made(home() / made if made else None, job)
+    return Made(home() / work.made if work.made else None, job)
 
 
 def indexed(name: str) -> Path:

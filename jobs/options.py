@@ -37,6 +37,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The option --device of the commands that run a model at once."""
+    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+
+
 def print_json(value: Any) -> None:
     """Print `value` as one JSON object on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=1, default=str))

@@ -4,22 +4,22 @@ The same kinds that the worker runs. Each one's result is an artefact, so that t
 there and goes on.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from sqlite_utils import Database
 
 from engine.catalog import lookup
 from engine.errors import ConfigError
 from engine.inference import weights
 from jobs.console import Console
+from jobs.foreground import Work, recorded
 from jobs.kinds import KINDS, Part, ablation, checked_spec
 from jobs.kinds.import_ import name_of
-from jobs.processes import created
-from jobs.running import Job, sentence
+from jobs.running import Job
 from jobs.specs import QuickstartSpec
 from jobs.workspace import checked_name, home
-from storage import jobs as rows
 from storage.db import connect
 
 # the lines a person sees, with the kind of job behind each
@@ -40,21 +40,9 @@ def run(spec: QuickstartSpec) -> dict[str, Any]:
     check_models(spec)
     db = connect(home())
     job = f"quickstart-{name}"
-    _free(db, job)
-    pid = os.getpid()
-    rows.start(db, job, "quickstart", name, spec.model_dump(), pid=pid, pid_created=created(pid))
-    console = Console(len(STAGES) + 1)
-    try:
-        place = _stages(spec, name, job, db, console)
-        result = ablation.result(home() / place)
-    except KeyboardInterrupt:
-        rows.interrupt(db, job, f"stopped in stage {console.title!r}")
-        raise
-    except BaseException as error:
-        rows.fail(db, job, sentence(error))
-        raise
-    rows.finish(db, job, artifact=place)
-    return result
+    with recorded(db, job, "quickstart", name, spec.model_dump()) as work:
+        work.made = _stages(spec, name, job, db, work)
+        return ablation.result(home() / work.made)
 
 
 def check_models(spec: QuickstartSpec) -> None:
@@ -71,15 +59,18 @@ def check_models(spec: QuickstartSpec) -> None:
             weights.folder(entry)
 
 
-def _stages(spec: QuickstartSpec, name: str, job: str, db: Any, console: Console) -> str:
+def _stages(spec: QuickstartSpec, name: str, job: str, db: Database, work: Work) -> str:
+    console = Console(len(STAGES) + 1)
     parts = {part.kind: part for part in ablation.plan(spec, name)}
     made: dict[str, Path] = {}
     for title, kind in STAGES.items():
+        work.where = title
         console.begin(title)
         if kind in parts:
             made[kind] = home() / _run(parts[kind], name, job, db, console, made)
         else:
             console.end("no arm needs an adapter")
+    work.where = REPORT
     console.begin(REPORT)
     whole = Job(job, "ablation", name, spec, db, made=made, listen=console)
     place = ablation.run(whole)
@@ -87,7 +78,7 @@ def _stages(spec: QuickstartSpec, name: str, job: str, db: Any, console: Console
     return place
 
 
-def _run(part: Part, name: str, id: str, db: Any, console: Console, made: dict[str, Path]) -> str:
+def _run(part: Part, name: str, id: str, db: Database, console: Console, made: dict[str, Path]) -> str:
     uses = {field: made[kind].name for field, kind in part.uses.items()}
     spec = checked_spec(part.kind, {**part.fields, **uses})
     job = Job(id, part.kind, name, spec, db, made=made, listen=console)
@@ -96,10 +87,3 @@ def _run(part: Part, name: str, id: str, db: Any, console: Console, made: dict[s
     for line in job.lines:
         print(line, file=sys.stderr)
     return str(place)
-
-
-def _free(db: Any, job: str) -> None:
-    """Mark a run of this name as interrupted when its process is gone."""
-    row = rows.get(db, job)
-    if row and row["state"] == rows.RUNNING and created(row["pid"] or 0) != row["pid_created"]:
-        rows.interrupt(db, job, "its process was gone")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigError
-from jobs.kinds import KINDS
+from jobs.kinds import KINDS, checked_spec
 from storage.db import Row
 
 LARGEST_BYTES = 1_000_000
@@ -82,6 +82,13 @@ def _changed(row: Row) -> dict[str, Any]:
 
 
 def _needs(row: Row) -> list[str]:
-    """An experiment makes what it needs itself."""
-    kind = KINDS.get(_kind(row))
-    return [] if kind and kind.plan else list(row["needs"])
+    """What it needs that it is not made of: an experiment's own parts stand last among its needs, and are
+    queued with it anew."""
+    kind, needs = KINDS.get(_kind(row)), list(row["needs"])
+    if kind is None or kind.plan is None:
+        return needs
+    try:
+        parts = len(kind.plan(checked_spec(kind.name, row["spec"]), row["name"]))
+    except (ConfigError, ValueError):  # of another version: it can't be queued as it is
+        return []
+    return needs[: max(len(needs) - parts, 0)]

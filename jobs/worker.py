@@ -1,17 +1,14 @@
 """The worker: takes jobs from the queue, starts a process for each, ends those that are to stop, and puts
-back what has died. One a workspace.
+back what has died. shift.py keeps it going, one a workspace.
 
 A job's process has a session of its own: it outlives the worker, and the next one adopts it. Who is alive is
 told by pid and create time.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,17 +16,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from engine.errors import ConfigError
 from jobs import cluster, processes
-from jobs.devices import devices
 from jobs.kinds import KINDS
 from jobs.queue import log
 from jobs.workspace import home
 from storage import jobs, queue, workers
-from storage.db import Row, connect
-from storage.errors import StorageError
+from storage.db import Row
 
-LOOK = 0.25  # seconds between two looks at the queue
 BEAT = 2.0
 CANCEL_SECONDS = 20.0  # for a job to save and stop, before SIGTERM; half of it more, before SIGKILL
 PROGRAM = ("-m", "jobs")  # what the interpreter is given to run a job with
@@ -90,7 +83,7 @@ class Worker:
         """Start the process of a claimed job."""
         place = log(row)
         command = [sys.executable, *PROGRAM, "run", row["id"], "--claim", str(row["claims"])]
-        _say(f"{row['id']} starts, attempt {row['attempts']} of {row['max_attempts']}")
+        say(f"{row['id']} starts, attempt {row['attempts']} of {row['max_attempts']}")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("ab") as file:
@@ -146,7 +139,7 @@ class Worker:
         elif started and row["attempts"] >= row["max_attempts"]:
             why += ": see its log; a smaller model or batch needs less memory. Resume it to try again."
         after = queue.give_back(self.db, row["id"], row["claims"], why, started=started)
-        _say(f"{row['id']} is {after.get('state')}: {why}")
+        say(f"{row['id']} is {after.get('state')}: {why}")
 
     def _stop_if_asked(self, row: Row, pid: int) -> None:
         """The job is asked first, by its flag; then told, then killed."""
@@ -174,76 +167,7 @@ class Worker:
 
     def _fail(self, row: Row, why: str) -> None:
         queue.refuse(self.db, row["id"], why)
-        _say(f"{row['id']} is failed: {why}")
-
-
-def work(until_idle: bool = False, *, stand_by: bool = False) -> None:
-    """Work until told to stop, or until nothing is left to do. Raises ConfigError if another worker does,
-    unless this one is to `stand_by` until that one has ended."""
-    with alone(stand_by):
-        db = connect(home())
-        pid = os.getpid()
-        lanes = devices()
-        workers.announce(db, pid, processes.created(pid) or time.time(), lanes)
-        _say(f"works on {home()} with {' and '.join(lanes)}")
-        worker = Worker(db, lanes)
-        if cluster.usable():
-            worker.runners = (cluster.Cluster(db, worker.start),)
-        try:
-            _loop(worker, until_idle)
-        finally:
-            _leave(db, pid)
-
-
-def _loop(worker: Worker, until_idle: bool) -> None:
-    said = ""
-    while True:
-        try:
-            busy, said = worker.tick(), ""
-        except (
-            StorageError
-        ) as error:  # in use, or the disk is full: it may be better soon, and no job is lost
-            busy = True
-            if str(error) != said:
-                _say(said := str(error))
-            time.sleep(1.0)
-        if until_idle and not busy:
-            left = queue.waiting(worker.db)
-            if left:
-                _say(f"{len(left)} jobs wait for others that do not run, the first is {left[0]['id']}")
-            return
-        time.sleep(LOOK)
-
-
-@contextmanager
-def alone(stand_by: bool = False) -> Iterator[None]:
-    """Hold the workspace's lock for workers, which a killed one lets go of by itself."""
-    file = os.open(home() / "worker.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            other = os.pread(file, 32, 0).decode() or "unknown"
-            said = f"Another worker (process {other}) works on {home()} already"
-            if not stand_by:
-                raise ConfigError(f"{said}: it will take the jobs that wait.") from None
-            _say(f"{said}; this one takes over when that one ends")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        os.ftruncate(file, 0)
-        os.pwrite(file, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(file)
-
-
-def _leave(db: Database, pid: int) -> None:
-    try:
-        workers.leave(db, pid)
-        running = len(jobs.listed(db, state=jobs.RUNNING, limit=1000))
-    except StorageError:
-        return
-    if running:
-        _say("stops; the job that runs goes on, and the next worker looks after it")
+        say(f"{row['id']} is failed: {why}")
 
 
 def _patience() -> float:
@@ -268,5 +192,6 @@ def _how(status: int) -> str:
     return f"its process ended without a word (exit status {status})"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line in the worker's own log."""
     print(f"worker: {text}", file=sys.stderr, flush=True)

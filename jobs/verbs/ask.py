@@ -3,7 +3,7 @@
 import argparse
 
 from engine.catalog import SMALL
-from jobs.options import add_json, print_json
+from jobs.options import add_device, add_json, print_json
 from jobs.verbs import Commands
 
 
@@ -14,7 +14,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--name", default="space", help="the experiment's name (default: space)")
     parser.add_argument("--document", help="a file to read from end to end instead, however long")
     parser.add_argument("--model", default=SMALL, help=f"who reads the document (default: {SMALL})")
-    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+    add_device(parser)
     add_json(parser)
     parser.set_defaults(command=_run)
 

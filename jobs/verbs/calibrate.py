@@ -2,7 +2,7 @@
 
 import argparse
 
-from jobs.options import add_json, print_json
+from jobs.options import add_device, add_json, print_json
 from jobs.verbs import Commands
 
 
@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     )
     about = "instead, measure the lexical verifier on WiCE: a JSONL file, or a folder of them"
     parser.add_argument("--wice", default="", metavar="PATH", help=about)
-    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+    add_device(parser)
     add_json(parser)
     parser.set_defaults(command=_run)
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from jobs.options import add_json, print_json
+from jobs.options import add_device, add_json, print_json
 from jobs.verbs import Commands
 
 
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--route", action="store_true", help=about)
     about = "replay another pair instead: RouteLLM's CSV of two models' answers to GSM8K"
     parser.add_argument("--replay", default="", metavar="FILE", help=about)
-    parser.add_argument("--device", default=None, help="cuda, mps or cpu (default: the best there is)")
+    add_device(parser)
     add_json(parser)
     parser.set_defaults(command=_run)
 

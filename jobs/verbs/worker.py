@@ -14,6 +14,6 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from jobs.worker import work
+    from jobs.shift import work
 
     work(options.until_idle, stand_by=options.stand_by)

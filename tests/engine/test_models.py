@@ -495,9 +495,9 @@ def test_a_precision_asked_for_is_used_with_and_without_adapters(tiny_model: Tin
 LOADING = """
 import json, sys, time
 from engine.errors import LabError
-from engine.inference import weights
+from engine.inference import hub
 from engine.inference.model import load
-weights.PROBE_SECONDS = float(sys.argv[1])
+hub.PROBE_SECONDS = float(sys.argv[1])
 for name in sys.argv[2:]:
     start = time.monotonic()
     try:

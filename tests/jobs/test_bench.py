@@ -12,7 +12,7 @@ from engine.data.load import load
 from engine.data.records import Corpus, Question
 from engine.device import pick
 from engine.progress import Metric, Progress, silent
-from jobs import bench
+from jobs import bench, bench_train
 from jobs.bench_page import page
 from tests.commands import QUESTIONS, Command, Material
 
@@ -70,7 +70,7 @@ def test_it_measures_everything_and_names_the_machine(
     ]
     monkeypatch.setattr(bench, "samples", lambda _: Corpus(documents, tuple(asked)))
     monkeypatch.setattr(bench, "GROWTH", 2)
-    monkeypatch.setattr(bench, "TRAIN_SECONDS", 0.0)
+    monkeypatch.setattr(bench_train, "SECONDS", 0.0)
     ran = here("bench", "--json", home=tmp_path)
     assert ran.code == 0, ran.err
     result = json.loads(ran.out)
@@ -134,7 +134,7 @@ class Clock:
 
 def test_training_speed_leaves_out_the_first_report_which_pays_for_starting_up() -> None:
     clock = Clock()
-    watch = bench._Watch(15.0, silent, clock)
+    watch = bench_train._Watch(15.0, silent, clock)
     watch(Progress("train", 0, 100, "steps"))
     for seconds, tokens in ((10.0, 1000.0), (12.0, 2000.0), (14.0, 4000.0)):
         clock.now = seconds
@@ -144,16 +144,16 @@ def test_training_speed_leaves_out_the_first_report_which_pays_for_starting_up()
     assert watch.rates() == [500.0, 1000.0]
     assert watch.rate() == (750.0, 3000.0)
     clock.now = 16.0
-    with pytest.raises(bench._Enough):
+    with pytest.raises(bench_train._Enough):
         watch(Metric("num_tokens", 20, 5000.0))
     assert watch.rate() == (4000.0 / 6.0, 4000.0)
 
 
 def test_a_machine_that_is_too_slow_for_two_reports_gives_the_first() -> None:
     clock = Clock()
-    watch = bench._Watch(15.0, silent, clock)
+    watch = bench_train._Watch(15.0, silent, clock)
     watch(Progress("train", 0, 100, "steps"))
     clock.now = 40.0
-    with pytest.raises(bench._Enough):
+    with pytest.raises(bench_train._Enough):
         watch(Metric("num_tokens", 5, 4000.0))
     assert watch.rates() == [100.0] and watch.rate() == (100.0, 4000.0)

@@ -90,6 +90,18 @@ def test_an_experiment_is_a_job_of_jobs_each_with_what_it_needs(home: Path) -> N
     ]
 
 
+def test_the_command_of_an_experiment_waits_for_the_jobs_outside_that_it_waits_for(home: Path) -> None:
+    """It named none of its needs, because its own parts are among them."""
+    outer = queue.submit("import", {"name": "first"}, name="first")
+    queue.submit("ablation", {"arms": "rag+compress", "r": 8}, name="mine", needs=[outer])
+    (row,) = [row for row in rows(home) if row["kind"] == "ablation"]
+    assert len(row["needs"]) == 5
+    words = shlex.split(recipe.command(row))
+    assert [words[place + 1] for place, word in enumerate(words) if word == "--needs"] == [outer]
+    assert f"--needs {outer} --needs" not in recipe.toml(row) and f"--needs {outer}" in recipe.toml(row)
+    assert "--needs" not in recipe.command({**row, "spec": {"of": "another version"}})
+
+
 def test_cancelling_an_experiment_cancels_its_jobs_and_resuming_brings_them_back(home: Path) -> None:
     id = queue.submit("ablation", {})
     assert queue.cancel(id)["state"] == jobs.CANCELLED

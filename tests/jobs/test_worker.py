@@ -313,6 +313,7 @@ def test_a_worker_that_stands_by_takes_over(lab: Workspace) -> None:
     first.kill()
     id = lab.submit()
     lab.until_state(id, jobs.DONE)
+    assert (lab.row(id)["attempts"], first.wait(timeout=60)) == (1, -9)
 
 
 def test_a_job_for_a_device_that_nobody_has_does_not_wait_for_ever(lab: Workspace) -> None:
