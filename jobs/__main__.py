@@ -1,6 +1,5 @@
 """The command line, `python -m jobs`: takes the command from jobs/verbs/ and turns errors into sentences."""
 
-import argparse
 import math
 import os
 import signal
@@ -9,6 +8,7 @@ import time
 from importlib import import_module
 
 from jobs.console import quiet
+from jobs.options import Parser
 from jobs.verbs import VERBS
 
 IMPATIENCE = 2.0
@@ -57,9 +57,9 @@ def _stop_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about = "Bantam: make a small model good on your documents, and measure it."
-    parser = argparse.ArgumentParser(prog="python -m jobs", description=about)
+    parser = Parser(prog="python -m jobs", description=about)
     commands = parser.add_subparsers(required=True, title="commands")
     for name in VERBS:
         module = f"jobs.verbs.{name}" + ("_" if name == "import" else "")  # a word of Python's own

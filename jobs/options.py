@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -9,12 +10,65 @@ from pydantic import BaseModel, ValidationError
 JSON_HELP = "print one JSON object instead of text"
 
 
-def add_options(parser: argparse.ArgumentParser, spec: type[BaseModel]) -> None:
-    """One option a field of the spec, with its default and description; the spec checks the values."""
+class Parser(argparse.ArgumentParser):
+    """A parser that may be told to add options when it is its turn to parse: the specs of a kind are not
+    imported for the help of other commands."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        super().__init__(*words, **named)
+        self.later: list[Callable[[], None]] = []
+
+    def parse_known_args(self, *words: Any, **named: Any) -> Any:
+        """As argparse's, with the options that were put off."""
+        while self.later:
+            self.later.pop(0)()
+        return super().parse_known_args(*words, **named)
+
+
+def add_options(
+    parser: argparse.ArgumentParser,
+    spec: type[BaseModel],
+    skip: Container[str] = (),
+    usual: Mapping[str, Any] = {},
+) -> None:
+    """One option a field of the spec but those to `skip`, with its default (or the command's `usual` one) and
+    description; the spec checks the values."""
     for name, field in spec.model_fields.items():
-        usual = f" (default: {field.default})" if field.default not in ("", None) else ""
-        text = f"{field.description}{usual}".replace("%", "%%")
+        if name in skip:
+            continue
+        value = "" if field.is_required() else usual.get(name, field.default)
+        default = f" (default: {value})" if value not in ("", None) else ""
+        text = f"{field.description}{default}".replace("%", "%%")
         parser.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=name.upper(), help=text)
+
+
+def add_kinds(
+    parser: Parser,
+    *kinds: str,
+    skip: Container[str] = (),
+    usual: Mapping[str, Any] = {},
+) -> None:
+    """Options for the settings of kinds of job, once the command is the one that was given; a setting that
+    several have is one option."""
+
+    def add() -> None:
+        from jobs.kinds import kind_of
+
+        done: set[str] = set()
+        for kind in kinds:
+            spec = kind_of(kind).Spec
+            add_options(parser, spec, {name for name in spec.model_fields if name in skip} | done, usual)
+            done |= spec.model_fields.keys()
+
+    parser.later.append(add)
+
+
+def settings(options: argparse.Namespace, kind: str, usual: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """What was given of the settings of a kind, and the command's own defaults of the others."""
+    from jobs.kinds import kind_of
+
+    given = {name: getattr(options, name, None) for name in kind_of(kind).Spec.model_fields}
+    return {**usual, **{name: value for name, value in given.items() if value is not None}}
 
 
 def from_options(options: argparse.Namespace, spec: type[BaseModel]) -> Any:

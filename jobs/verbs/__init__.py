@@ -7,7 +7,9 @@ until the command runs, so that --help is there at once.
 import argparse
 from typing import TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+from jobs.options import Parser
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 QUEUE = ("submit", "list", "show", "logs", "cancel", "resume", "duplicate", "worker", "run")
 DATA = ("import", "clean", "split", "synthesize", "pairs", "export")

@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.options import add_json, print_json
+from jobs.options import add_json, add_kinds, print_json, settings
 from jobs.verbs import Commands
 
-SETTINGS = ("normalise", "boilerplate", "exact", "near", "shortest", "longest", "language", "quality", "pii")
+OTHERWISE = ("dataset", "name")  # named by options of the command's own
 
 
 def add(commands: Commands) -> None:
@@ -16,9 +16,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--as", dest="made", default="", help="the clean dataset's name (default: NAME-clean)"
     )
-    for setting in SETTINGS:
-        about = f"the filter {setting}; `submit clean --settings` says what it takes"
-        parser.add_argument(f"--{setting}", default=None, help=about)
+    add_kinds(parser, "clean", skip=OTHERWISE)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -28,8 +26,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.kinds.clean import read_report
     from jobs.workspace import checked_name
 
-    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
-    fields |= {"dataset": checked_name(options.name), "name": options.made}
+    fields = settings(options, "clean") | {"dataset": checked_name(options.name), "name": options.made}
     place, job = run("clean", fields, options.made or f"{options.name}-clean"[:64])
     assert place
     told = read_report(place)

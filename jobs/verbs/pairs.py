@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.options import add_json, print_json
+from jobs.options import add_json, add_kinds, print_json, settings
 from jobs.verbs import Commands
 
-SETTINGS = ("source", "questions", "samples", "temperature", "margin", "ratio", "device", "seed")
+OTHERWISE = ("experiment",)  # named by options of the command's own
 
 
 def add(commands: Commands) -> None:
@@ -13,9 +13,7 @@ def add(commands: Commands) -> None:
     about = "make preference pairs from votes, escalations or the model's own samples"
     parser = commands.add_parser("pairs", help=about, description=about)
     parser.add_argument("--name", required=True, help="the experiment whose prompts and models are used")
-    for setting in SETTINGS:
-        about = f"the setting {setting}; `submit pairs --settings` says what it takes"
-        parser.add_argument(f"--{setting}", default=None, help=about)
+    add_kinds(parser, "pairs", skip=OTHERWISE)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -25,9 +23,8 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.foreground import run
     from jobs.workspace import checked_name
 
-    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     name = checked_name(options.name)
-    place, job = run("pairs", {"experiment": name, **fields}, name)
+    place, job = run("pairs", settings(options, "pairs") | {"experiment": name}, name)
     assert place
     made = read_manifest(place)
     if options.json:

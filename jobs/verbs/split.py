@@ -2,10 +2,10 @@
 
 import argparse
 
-from jobs.options import add_json, print_json
+from jobs.options import add_json, add_kinds, print_json, settings
 from jobs.verbs import Commands
 
-SETTINGS = ("by", "train", "dev", "keep", "alike", "drop", "seed")
+OTHERWISE = ("dataset", "name")  # named by options of the command's own
 
 
 def add(commands: Commands) -> None:
@@ -16,9 +16,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--name", required=True, help="the dataset to divide: its name or id")
     parser.add_argument("--as", dest="made", default="", help="the new dataset's name (default: NAME-split)")
-    for setting in SETTINGS:
-        about = f"the setting {setting}; `submit split --settings` says what it takes"
-        parser.add_argument(f"--{setting}", default=None, help=about)
+    add_kinds(parser, "split", skip=OTHERWISE)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -29,8 +27,7 @@ def _run(options: argparse.Namespace) -> None:
     from jobs.foreground import run
     from jobs.workspace import checked_name
 
-    fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
-    fields |= {"dataset": checked_name(options.name), "name": options.made}
+    fields = settings(options, "split") | {"dataset": checked_name(options.name), "name": options.made}
     place, job = run("split", fields, options.made or f"{options.name}-split"[:64])
     assert place
     made, questions = read_manifest(place), dataset.load(place).questions

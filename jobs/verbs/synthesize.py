@@ -3,11 +3,11 @@
 import argparse
 import time
 
-from jobs.options import add_json, print_json
+from jobs.options import add_json, add_kinds, print_json, settings
 from jobs.verbs import Commands
 
-TEACHER = ("kinds", "key_env", "price_in", "price_out", "most_tokens", "most_cost", "concurrency")
-SETTINGS = ("writer", "target", "write_seconds", "k", "device", "seed")
+OTHERWISE = ("dataset", "index", "base_url", "model")  # named by options of the command's own, or found
+USUAL = {"write_seconds": 300}
 
 
 def add(commands: Commands) -> None:
@@ -17,16 +17,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--name", required=True, help="the dataset: its name or id, or a sample (space, handbook)"
     )
-    for setting in SETTINGS:
-        about = f"the setting {setting}; `submit synthesize --settings` says what it takes"
-        parser.add_argument(f"--{setting.replace('_', '-')}", dest=setting, default=None, help=about)
     parser.add_argument(
         "--teacher", default="", help="a server that writes instead: http://127.0.0.1:8000/v1"
     )
     parser.add_argument("--model", default="", help="the server's model")
-    for setting in TEACHER:
-        about = f"with --teacher: {setting}; `submit compose --settings` says what it takes"
-        parser.add_argument(f"--{setting.replace('_', '-')}", dest=setting, default=None, help=about)
+    add_kinds(parser, "synthesize", "compose", skip=OTHERWISE, usual=USUAL)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -40,13 +35,12 @@ def _run(options: argparse.Namespace) -> None:
     indexed(checked_name(options.name))
     begun = time.monotonic()
     if options.teacher:
-        names = ("target", "k", "seed", *TEACHER)
-        fields = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
         server = {"base_url": options.teacher, "model": options.model}
-        place, _ = run("compose", {"dataset": options.name, **server, **fields}, options.name)
+        fields = settings(options, "compose") | server
+        place, _ = run("compose", fields | {"dataset": options.name}, options.name)
     else:
-        fields = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
-        place, _ = run("synthesize", {"dataset": options.name, "write_seconds": 300, **fields}, options.name)
+        fields = settings(options, "synthesize", USUAL)
+        place, _ = run("synthesize", fields | {"dataset": options.name}, options.name)
     assert place
     made = read_manifest(place)
     spent = made.get("spent") or {}

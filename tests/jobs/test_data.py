@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.kinds import KINDS
 from storage.artifacts import find_dataset
 from storage.db import connect
 from tests.commands import Command, Material
@@ -96,6 +97,23 @@ def test_what_cannot_be_done_is_one_sentence(
     ran = here(*arguments, home=tmp_path)
     assert ran.code == 1 and said in ran.err and "Traceback" not in ran.err
     assert len(ran.err.strip().split("\nbantam: ")[-1].split("\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "kinds", "otherwise"),
+    [
+        ("clean", ("clean",), {"dataset", "name"}),
+        ("split", ("split",), {"dataset", "name"}),
+        ("pairs", ("pairs",), {"experiment"}),
+        ("synthesize", ("synthesize", "compose"), {"dataset", "index", "base_url"}),
+    ],
+)
+def test_every_setting_of_a_kind_is_an_option_of_its_command(
+    command: str, kinds: tuple[str, ...], otherwise: set[str], here: Command, tmp_path: Path
+) -> None:
+    shown = here(command, "--help", home=tmp_path).out
+    settings = {name for kind in kinds for name in KINDS[kind].Spec.model_fields}
+    assert {n for n in settings if f"--{n.replace('_', '-')} " not in shown} == otherwise - {"name"}
 
 
 def test_split_makes_a_frozen_dataset_and_says_what_leaks(here: Command, tmp_path: Path) -> None:
