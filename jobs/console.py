@@ -47,6 +47,11 @@ class Console:
         """Finish the stage with a short word on what came of it."""
         self._draw(f"{what} · {duration(self.clock() - self.begun)}", last=True)
 
+    def note(self, line: str) -> None:
+        """A line that stays, above the one that shows progress."""
+        self.out.write(f"\r\x1b[2K{line}\n" if self.live else f"{line}\n")
+        self.out.flush()
+
     def __call__(self, said: Progress | Metric) -> None:
         """Take a Progress or Metric of the running stage."""
         if self.listen:

@@ -64,7 +64,7 @@ def run(kind: str, fields: dict[str, Any], name: str) -> Made:
     id, console = f"{kind}-{name}", Console(1)
     with recorded(db, id, kind, name, spec.model_dump()) as work:
         console.begin(kind)
-        job = Job(id, kind, name, spec, db, listen=console)
+        job = Job(id, kind, name, spec, db, listen=console, aside=console.note)
         work.made = KINDS[kind].run(job)
     console.end(job.said)
     return Made(home() / work.made if work.made else None, job)

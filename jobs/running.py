@@ -24,8 +24,9 @@ EVERY = 0.5  # seconds between writes of progress, and between looks at the flag
 class Job:
     """One run of one job.
 
-    `made` holds what the other parts of the same plan made, by kind. `listen` hears every report (a
-    terminal). In the foreground `claim` is None: nobody can take the job away, and Ctrl-C stops it.
+    `made` holds what the other parts of the same plan made, by kind. `listen` hears every report, `aside`
+    every line for the log (a terminal). In the foreground `claim` is None: nobody can take the job away, and
+    Ctrl-C stops it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Job:
     claim: int | None = None
     made: dict[str, Path] = field(default_factory=dict)
     listen: Callable[[Progress | Metric], None] | None = None
+    aside: Callable[[str], None] | None = None
     clock: Callable[[], float] = time.monotonic
     said: str = ""
     lines: list[str] = field(default_factory=list)
@@ -89,6 +91,8 @@ class Job:
         """A line for the log."""
         if self.claim is None:
             self.lines.append(line)
+            if self.aside:
+                self.aside(line)
         else:
             print(line, file=sys.stderr, flush=True)
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from engine.data.records import Message, Pair
 from engine.data.teacher import Request, chat
+from engine.evaluation.metrics import accuracy, citation_correct, holds_answer
+from engine.inference.trace import Answer, Bullet
 
 VOTE, SAMPLES, ESCALATION, TEACHER = "vote", "on-policy", "escalation", "teacher"
 KEPT, TIE, CLOSE, LENGTH, REPEATED, EMPTY = (
@@ -23,6 +25,7 @@ KEPT, TIE, CLOSE, LENGTH, REPEATED, EMPTY = (
     "repeated",
     "an empty side",
 )
+WRONG, RIGHT, NO_JSON = "the good answer is not right", "the mediocre answer is right", "no usable JSON"
 SHORT = 8  # words that answers may differ in whatever their ratio
 
 
@@ -113,9 +116,10 @@ MEDIOCRE = {
 }
 _ASK = (
     "You write training pairs. Answer the question from the numbered evidence twice, each time a short "
-    'phrase and the number of the evidence, like: Paris [2]. "good" is right. "mediocre" is of the same '
-    "length and style and is the mistake a small model would make: a span of the evidence that does not "
-    'answer, or a wrong number. Answer with JSON: {"good": ..., "mediocre": ...}'
+    'phrase and the number of the evidence, like: Paris [2]. "good" is right; where the evidence does not '
+    'answer the question it is: I don\'t know. "mediocre" is of the same length and style and is the mistake '
+    "a small model would make: a span of the evidence that does not answer, or a wrong number. Answer with "
+    'JSON: {"good": ..., "mediocre": ...}'
 )
 
 
@@ -125,9 +129,30 @@ def asking(prompt: Sequence[Mapping[str, str]]) -> Request:
     return Request(chat(_ASK, user), max_tokens=120, schema=MEDIOCRE)
 
 
-def from_teacher(prompt: Sequence[Mapping[str, str]], value: Mapping[str, str], identity: str = "") -> Pair:
+def from_teacher(
+    prompt: Sequence[Mapping[str, str]],
+    value: Mapping[str, str],
+    identity: str = "",
+    margin: float | None = None,
+) -> Pair:
     """The pair a teacher wrote."""
-    return Pair(identity, _messages(prompt), value["good"].strip(), value["mediocre"].strip(), TEACHER, None)
+    sides = (value["good"].strip(), value["mediocre"].strip())
+    return Pair(identity, _messages(prompt), *sides, TEACHER, margin)
+
+
+def trusted(good: Answer, mediocre: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> str:
+    """KEPT, or why a teacher's pair teaches the wrong thing, told by the known right answers `golds`: a good
+    answer holds one and cites a bullet that does, or refuses where no bullet holds one; a mediocre one
+    doesn't."""
+    if not _right(good, bullets, golds):
+        return WRONG
+    return RIGHT if _right(mediocre, bullets, golds) else KEPT
+
+
+def _right(answer: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> bool:
+    if not golds or not any(holds_answer(bullet.text, golds) for bullet in bullets):
+        return answer.refused
+    return bool(accuracy(answer.text, golds) and citation_correct(answer, bullets, golds))
 
 
 def trl(pair: Pair) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from engine.progress import Progress, Report, silent
 from engine.wire import LETTERS_PER_TOKEN, Reply
 
 MILLION = 1_000_000
+# settings that change how it is asked and paid, not what it says
+PAYING = frozenset("key_env timeout connect_timeout retries backoff price_in price_out concurrency".split())
 
 
 class TeacherSpec(EndpointSpec):
@@ -69,6 +71,11 @@ class Estimate(NamedTuple):
     cached: int
     tokens: int
     cost: float
+
+    def line(self) -> str:
+        """One line for a screen."""
+        size = f"{self.tokens:,} tokens, ${self.cost:.4f}"
+        return f"at most {self.calls} calls, {self.cached} in the cache, {size}"
 
 
 @dataclass

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from engine.artifact import read_manifest, whole, writing
 from engine.data import dataset
-from engine.data.compose import KINDS, Composed, compose
+from engine.data.compose import KINDS, Composed, compose, requests
 from engine.data.records import fingerprint
-from engine.data.teacher import Teacher, TeacherSpec
+from engine.data.teacher import PAYING, Teacher, TeacherSpec
 from engine.errors import ConfigError, DataError
 from engine.retrieval import index as indexes
 from jobs.kinds.fields import Dataset, Index, K, Seed, unit
@@ -61,22 +61,14 @@ def run(job: Job) -> str:
     source = find(job.db, "dataset", spec.dataset)
     index = indexes.load(find_index(job.db, spec.index, source))
     own = tuple(question for question in dataset.load(source).questions if question.split in ("dev", "test"))
-    paid = {
-        "key_env",
-        "timeout",
-        "connect_timeout",
-        "retries",
-        "backoff",
-        "price_in",
-        "price_out",
-        "concurrency",
-    }
-    settings = spec.model_dump(exclude=paid | {"dataset", "index"})
+    settings = spec.model_dump(exclude=PAYING | {"dataset", "index"})
     place = artifact(MAKES, key("compose", VERSION, index.fingerprint, settings, fingerprint(own)))
     if not whole(place):
         teacher = Teacher(
             TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields))), home() / "teacher"
         )
+        asked = requests(index, wanted or tuple(KINDS), spec.seed)[: spec.target]
+        job.tell(f"if every question can be kept, before rewordings: {teacher.estimate(asked).line()}")
         reader = None
         if spec.check:
             from engine.inference.extract import reader as load_reader

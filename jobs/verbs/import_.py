@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> None:
     name = checked_name(options.name or name_of(options.path))
     fields = {"documents": options.path, "name": name, "url": options.url}
     fields |= {key: getattr(options, key) for key in ("questions", "columns", "seed")}
-    place, job = run("import", fields, name)
+    place, _ = run("import", fields, name)
     assert place
     made, corpus = read_manifest(place), dataset.load(place)
     rejected = [{"file": one.file, "row": one.row, "reason": one.reason} for one in corpus.rejected]
@@ -45,7 +45,6 @@ def _run(options: argparse.Namespace) -> None:
         counts = {key: made[key] for key in ("documents", "questions", "chats", "pairs")}
         print_json({"name": name, "dataset": place.name, **counts, "rejected": rejected})
         return
-    print("\n".join(job.lines))
     print(f"{name}: {made['documents']} documents, {made['questions']} questions, {len(rejected)} rejected")
     print(f"All reasons: {place / dataset.REJECTED}")
 

@@ -1,4 +1,4 @@
-"""`python -m jobs pairs --name NAME`: make preference pairs from votes, escalations or samples."""
+"""`python -m jobs pairs --name NAME`: make preference pairs from votes, escalations, samples or a teacher."""
 
 import argparse
 
@@ -10,7 +10,7 @@ OTHERWISE = ("experiment",)  # named by options of the command's own
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    about = "make preference pairs from votes, escalations or the model's own samples"
+    about = "make preference pairs from votes, escalations, the model's own samples or a teacher"
     parser = commands.add_parser("pairs", help=about, description=about)
     parser.add_argument("--name", required=True, help="the experiment whose prompts and models are used")
     add_kinds(parser, "pairs", skip=OTHERWISE)
@@ -28,7 +28,8 @@ def _run(options: argparse.Namespace) -> None:
     assert place
     made = read_manifest(place)
     if options.json:
-        print_json({"name": name, "pairs": place.name, "kept": made["pairs"], "counts": made["counts"]})
+        told = {"name": name, "pairs": place.name, "kept": made["pairs"], "counts": made["counts"]}
+        print_json(told | ({"spent": made["spent"]} if "spent" in made else {}))
         return
     print(job.said)
     for reason, count in made["counts"].items():
