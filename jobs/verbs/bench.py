@@ -14,6 +14,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--exact", type=int, default=0, metavar="N", help="with --decode: also N random prompts in float32"
     )
+    about = "clean N documents of 1 kB with planted faults, a tenth and a hundredth of them: is it linear?"
+    parser.add_argument("--clean", type=int, default=0, metavar="N", help=about)
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -21,6 +23,9 @@ def add(commands: Commands) -> None:
 def _run(options: argparse.Namespace) -> None:
     if options.decode:
         _decode(options)
+        return
+    if options.clean:
+        _clean(options)
         return
     from jobs.bench import STAGES, bench, shown
     from jobs.console import Console
@@ -37,4 +42,15 @@ def _decode(options: argparse.Namespace) -> None:
     console.begin("decode")
     result = bench_decode(console, float32=options.float32, exact=options.exact)
     console.end(f"{result['greedy']['prompts']} prompts")
+    print_json(result) if options.json else print(shown(result))
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from jobs.bench_clean import bench_clean, shown
+    from jobs.console import Console
+
+    console = Console(1)
+    console.begin("clean")
+    result = bench_clean(options.clean, console)
+    console.end(f"{result['runs'][-1]['rate']:,.0f} documents/s at {result['runs'][-1]['documents']:,}")
     print_json(result) if options.json else print(shown(result))

@@ -12,7 +12,8 @@ from engine.data.records import Chat, Corpus, Document, Message, Pair, Question
 from engine.data.structured import complaint
 from engine.data.teacher import Teacher, TeacherSpec
 from engine.errors import DataError
-from engine.inference.prompt import answer_messages
+from engine.inference.prompt import answer_messages, parse
+from engine.inference.trace import Bullet
 from engine.training.examples import Row
 from tests.servers import serving
 
@@ -109,6 +110,34 @@ def test_a_teacher_writes_a_good_and_a_mediocre_answer() -> None:
     made = pairs.from_teacher(PROMPT, answer.value)
     assert (made.chosen, made.rejected, made.origin) == ("Asaph Hall [1]", "Mars [2]", "teacher")
     assert complaint({"good": ""}, pairs.MEDIOCRE) and not complaint(said, pairs.MEDIOCRE)
+
+
+BULLETS = [
+    Bullet(1, "Asaph Hall found both moons.", "d", 0, 0, 28, 1.0),
+    Bullet(2, "Mars is red.", "d", 0, 29, 41, 0.5),
+]
+
+
+@pytest.mark.parametrize(
+    ("good", "mediocre", "golds", "verdict"),
+    [
+        ("Asaph Hall [1]", "Mars [2]", ("Asaph Hall",), pairs.KEPT),
+        ("Asaph Hall [1]", "Asaph Hall [2]", ("Asaph Hall",), pairs.KEPT),
+        ("Asaph Hall [1]", "I don't know", ("Asaph Hall",), pairs.KEPT),
+        ("Asaph Hall [2]", "Mars [2]", ("Asaph Hall",), pairs.WRONG),
+        ("Asaph Hall", "Mars [2]", ("Asaph Hall",), pairs.WRONG),
+        ("I don't know", "Mars [2]", ("Asaph Hall",), pairs.WRONG),
+        ("Asaph Hall [1]", "It was Asaph Hall [1]", ("Asaph Hall",), pairs.RIGHT),
+        ("I don't know", "Mars [2]", ("Galileo",), pairs.KEPT),
+        ("Galileo [1]", "Mars [2]", ("Galileo",), pairs.WRONG),
+        ("I don't know", "Mars [2]", (), pairs.KEPT),
+        ("I don't know", "I do not know.", (), pairs.RIGHT),
+    ],
+)
+def test_a_teachers_pair_is_believed_as_far_as_the_known_answer_bears_it_out(
+    good: str, mediocre: str, golds: tuple[str, ...], verdict: str
+) -> None:
+    assert pairs.trusted(parse(good, 2), parse(mediocre, 2), BULLETS, golds) == verdict
 
 
 # Export
