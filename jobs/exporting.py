@@ -6,11 +6,11 @@ from typing import Any
 from engine.artifact import whole
 from engine.data import dataset, export
 from engine.data.dataset import PAIRS, read_records
-from engine.data.records import Pair, Question
-from engine.errors import ConfigError, DataError
+from engine.data.records import Pair
+from engine.errors import DataError
 from jobs import review
-from jobs.material import FILE, asked, read_questions
-from jobs.references import find, find_index, find_questions
+from jobs.material import training
+from jobs.references import find, find_index, find_written
 from jobs.workspace import artifact, checked_name, home
 from storage.db import connect
 
@@ -73,7 +73,7 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, A
     db = connect(home())
     source = find(db, "dataset", name)
     index = indexes.load(find_index(db, "", source))
-    questions = _questions(db, source)[: limit or None]
+    questions = training(source, find_written(db, "", source), index)[: limit or None]
     tokenizer = load(lookup(model).name, device="cpu", merge=False).tokenizer
     made = examples.rows(questions, index, tokenizer, seed=seed)
     if not made:
@@ -91,17 +91,3 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, A
         "learned": sum(len(row.completion) for row in made),
         "preview": [list(piece) for piece in pieces],
     }
-
-
-def _questions(db: Any, source: Path) -> tuple[Question, ...]:
-    """The questions to train on: those that were written, else the dataset's own of the split train."""
-    try:
-        written = find_questions(db, "", source)
-    except ConfigError:
-        found = tuple(
-            q for q in dataset.load(source).questions if q.split == "train" and q.answers and q.evidence
-        )
-        if not found:
-            raise
-        return found
-    return asked(source, written).training or read_questions(written / FILE)

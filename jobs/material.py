@@ -10,12 +10,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.artifact import read_manifest
+from engine.artifact import read_manifest, whole
 from engine.data import contamination, dataset
+from engine.data.located import located
 from engine.data.records import Question
 from engine.data.split import split_questions
 from engine.errors import DataError
-from jobs.workspace import key
+from engine.retrieval.index import Index
+from jobs.workspace import artifact, key
 
 FILE = "questions.jsonl"
 
@@ -48,6 +50,40 @@ def asked(source: Path, written: Path | None = None) -> Asked:
     return _hold_out(found, int(read_manifest(written).get("seed", 0)))
 
 
+def training(source: Path, written: Path | None, index: Index) -> tuple[Question, ...]:
+    """What an adapter for the dataset at `source` is trained on: its own questions of the split train, those
+    whose evidence is found, and those `written` from it. Raises DataError when there are none, or when one of
+    them is also asked in the test."""
+    own = tuple(question for question in dataset.load(source).questions if question.split == "train")
+    if not own and written is None:
+        name = read_manifest(source).get("name")
+        raise DataError(
+            f"There is nothing to train on in the dataset {name!r}: have questions written (a job of the "
+            "kind synthesize or compose), or divide its own with a share for train (split)."
+        )
+    sets = asked(source, written)
+    found = (*located(own, index), *sets.training)
+    contamination.refuse(found, sets.test)
+    if not found:
+        raise DataError(
+            f"None of the {len(own)} train questions can be trained on: none has its answer in one sentence "
+            "of the documents. Give them evidence or answer_start, or have questions written."
+        )
+    return found
+
+
+def check_unseen(adapter: Path, tested: Iterable[Question]) -> None:
+    """Raise DataError when the adapter was trained on one of the questions it is to be tested with: its own
+    dataset may have been another one. What it was made of can't be deleted before it is."""
+    manifest = read_manifest(adapter)
+    seen: list[Question] = []
+    if whole(source := artifact("dataset", str(manifest.get("dataset_id") or "none"))):
+        seen += [question for question in dataset.load(source).questions if question.split == "train"]
+        if whole(written := artifact("questions", str(manifest.get("questions") or "none"))):
+            seen += asked(source, written).training
+    contamination.refuse(seen, tuple(tested))
+
+
 def save_questions(file: Path, questions: Iterable[Question]) -> None:
     """One question a line."""
     lines = [json.dumps(asdict(question), ensure_ascii=False) for question in questions]
@@ -64,20 +100,23 @@ def read_questions(file: Path) -> tuple[Question, ...]:
 def _hold_out(found: tuple[Question, ...], seed: int) -> Asked:
     """Where a person brings no questions: a fifth of the source sentences, with all that is asked about them,
     is kept for dev and test."""
-    held = {
-        evidence for evidence in {question.evidence for question in found} if int(key(evidence), 16) % 5 == 0
-    }
+    held = {source for source in map(_source, found) if int(key(source), 16) % 5 == 0}
     kept: dict[str, Question] = {}
     for question in found:
-        if question.evidence in held:
-            kept.setdefault(question.evidence, question)
+        if _source(question) in held:
+            kept.setdefault(_source(question), question)
     chosen = split_questions((replace(question, split="") for question in kept.values()), seed)
     dev = tuple(question for question in chosen if question.split == "dev")
     test = tuple(question for question in chosen if question.split == "test")
-    left = tuple(question for question in found if question.evidence not in held)
+    left = tuple(question for question in found if _source(question) not in held)
     if not test or not left:
         raise DataError(
             "The documents are too short to make questions for training and for testing: add documents or "
             "questions."
         )
     return Asked(dev, test, left)
+
+
+def _source(question: Question) -> str:
+    """What a question was written from; one without an answer has no sentence and stands for itself."""
+    return question.evidence or question.question

@@ -65,6 +65,16 @@ def find_questions(db: Database, named: str, dataset: Path) -> Path:
     )
 
 
+def find_written(db: Database, named: str, dataset: Path) -> Path | None:
+    """As `find_questions`, but None where none are named and none were written."""
+    try:
+        return find_questions(db, named, dataset)
+    except ConfigError:
+        if named:
+            raise
+        return None
+
+
 def _made(kind: str, job: dict[str, Any]) -> Path:
     if job["state"] != jobs.DONE or not job["artifact"]:
         raise ConfigError(f"The job {job['id']} is {job['state']} and has made no {kind}: wait for it.")

@@ -23,7 +23,7 @@ from engine.wire import LETTERS_PER_TOKEN, Reply
 
 MILLION = 1_000_000
 # settings that change how it is asked and paid, not what it says
-PAYING = frozenset("key_env timeout connect_timeout retries backoff price_in price_out concurrency".split())
+PAYING = set("key_env timeout connect_timeout retries backoff price_in price_out concurrency".split())
 
 
 class TeacherSpec(EndpointSpec):

@@ -75,9 +75,10 @@ def rows(
     seed: int = 0,
     report: Report = silent,
 ) -> list[Row]:
-    """The rows of answerable `questions` whose `evidence` is a sentence of the index.
+    """The rows of `questions` whose `evidence` is a sentence of the index; those without an answer give one
+    row over their bullets that is answered by a refusal.
 
-    Of the questions, a share `mixture.focused` gives a row over its evidence alone, as in the second look; a
+    Of the others, a share `mixture.focused` gives a row over its evidence alone, as in the second look; a
     share `joint` one over all its retrieved bullets; a share `withheld` a row that is answered by a refusal,
     half over the best bullet that does not hold the answer, half over all of them; a share `closed_book` one
     without evidence.
@@ -91,6 +92,10 @@ def rows(
     report(Progress("rows", 0, len(questions), "questions"))
     for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
         served = compress(index, question.question, hits, bullets, vector=vector)
+        if not question.answers:
+            texts = [bullet.text for bullet in served]
+            made.append(_row(tokenizer, question.question, texts, REFUSAL, WITHHELD))
+            continue
         if rng.random() < mixture.focused:
             said = answer_text(question.answers[0], 1)
             made.append(_row(tokenizer, question.question, [question.evidence], said, FOCUSED))

@@ -29,7 +29,7 @@ from jobs.kinds.fields import (
     choose,
     unit,
 )
-from jobs.material import Asked, asked
+from jobs.material import Asked, asked, check_unseen
 from jobs.opened import model_of
 from jobs.references import find, find_index
 from jobs.results import read_arm, restore_read, save_arm, save_read
@@ -95,6 +95,8 @@ def run(job: Job) -> str:
     if adapter is None and any(model_of(arm) == "adapter" for arm in arms):
         raise ConfigError(f"The arms {spec.arms} need an adapter: name one, or leave out those with LoRA.")
     sets = asked(source, written)
+    if adapter is not None:
+        check_unseen(adapter, sets.test)
     index_place = find_index(job.db, spec.index, source)
     knobs = spec.model_dump(exclude={"dataset", "index", "questions", "adapter"})
     names = [place and place.name for place in (source, index_place, written, adapter)]

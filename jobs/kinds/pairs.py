@@ -105,7 +105,7 @@ def run(job: Job) -> str:
             job.tell(f"stopped: {spent.stopped}; raise the cap and run it again, nothing is paid twice")
         job.tell(spent.line())
     unsaid = PAYING if spec.source == "teacher" else set(TeacherSpec.model_fields)
-    place = artifact(MAKES, key("pairs", spec.model_dump(exclude=set(unsaid)), fingerprint(made.pairs)))
+    place = artifact(MAKES, key("pairs", spec.model_dump(exclude=unsaid), fingerprint(made.pairs)))
     with writing(place, facts | {"job": job.id, "pairs": len(made.pairs)}) as folder:
         write_records(folder / PAIRS, made.pairs)
     job.say(f"{len(made.pairs)} pairs kept of {sum(counts.values())}")

@@ -20,8 +20,8 @@ from engine.retrieval import index as indexes
 from engine.training import adapters, examples, sft
 from jobs.kinds.fields import Bullets, Dataset, Device, Frozen, Index, K, Questions, Seed, choose, unit
 from jobs.lineage import record_adapter
-from jobs.material import asked
-from jobs.references import find, find_index, find_questions
+from jobs.material import training
+from jobs.references import find, find_index, find_written
 from jobs.running import Job
 from jobs.workspace import artifact, key, under_home
 
@@ -105,19 +105,19 @@ def run(job: Job) -> str:
     spec: Spec = job.spec
     source = find(job.db, "dataset", spec.dataset)
     index = indexes.load(find_index(job.db, spec.index, source))
-    written = find_questions(job.db, spec.questions, source)
-    training = asked(source, written).training
+    written = find_written(job.db, spec.questions, source)
+    learned = training(source, written, index)
     told = lora(spec, pick(job.device).kind)
     made_of = [
-        *(examples.VERSION, spec.small, index.fingerprint, fingerprint(training)),
+        *(examples.VERSION, spec.small, index.fingerprint, fingerprint(learned)),
         *(told.model_dump(), spec.bullets, spec.k),
     ]
     place = artifact(MAKES, key("adapter", *made_of))
     work = place.parent / f".{place.name}-work"
-    lineage = {"dataset_id": source.name, "questions": written.name}
+    lineage = {"dataset_id": source.name, "questions": written.name if written else ""}
     note = "taken as it was made before"
     if not whole(place):
-        note = _train(job, told, index, training, place, work, lineage)
+        note = _train(job, told, index, learned, place, work, lineage)
     shutil.rmtree(work, ignore_errors=True)
     record_adapter(job.db, place, f"{job.name} adapter")
     job.say(note)
@@ -128,7 +128,7 @@ def _train(
     job: Job,
     told: sft.LoraSpec,
     index: Any,
-    training: tuple[Question, ...],
+    learned: tuple[Question, ...],
     place: Path,
     work: Path,
     lineage: dict[str, str],
@@ -141,7 +141,7 @@ def _train(
     precision = sft.precision(spec.small, job.device)
     model = load(spec.small, device=job.device, merge=False, precision=precision)
     rows = examples.rows(
-        training,
+        learned,
         index,
         model.tokenizer,
         k=spec.k,
@@ -156,7 +156,7 @@ def _train(
         "base": spec.small,
         "template": model.template,
         "index": index.fingerprint,
-        "dataset": fingerprint(training),
+        "dataset": fingerprint(learned),
         "rows": {kind: sum(row.kind == kind for row in rows) for kind in examples.KINDS},
         "tokens": sum(row.length for row in rows),
         "spec": told.model_dump(),

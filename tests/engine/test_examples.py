@@ -201,6 +201,17 @@ def test_a_model_that_learns_the_task_sees_most_evidence_as_it_is_served(
     assert 0 < counts[FOCUSED] < counts[GROUNDED] / 2
 
 
+def test_a_question_that_has_no_answer_is_one_refusal_over_what_is_served(
+    small: Any, corpus_index: Any
+) -> None:
+    nothing = Question("u", "Who paid for the shuttle Discovery?", (), kind="unanswerable")
+    (row,) = made(small, corpus_index, (nothing,), **ALL)
+    assert row.kind == WITHHELD and parse(small.tokenizer.decode(row.completion), 8).refused
+    assert evidence(small, row) == [b.text for b in served(small, corpus_index, nothing.question)]
+    mixed = made(small, corpus_index, (*QUESTIONS, nothing), **ALL)
+    assert len(mixed) == len(made(small, corpus_index, **ALL)) + 1
+
+
 def test_the_same_seed_gives_the_same_rows_and_another_one_others(small: Any, corpus_index: Any) -> None:
     first, again, other = (made(small, corpus_index, seed=seed) for seed in (5, 5, 6))
     assert first == again

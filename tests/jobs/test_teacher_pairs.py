@@ -58,9 +58,9 @@ def test_only_pairs_that_the_known_answers_bear_out_are_kept(
     ask = ("pairs", "--name", "tiny", "--source", "teacher", "--questions", "12", "--margin", "0")
     with serving(Teacher(known)) as server:
         teach = (*ask, "--base-url", server.url, "--model", "tiny", "--repairs", "0", "--concurrency", "1")
-        capped = here(*teach, "--most-tokens", "1200", "--json", home=home)
+        capped = here(*teach, "--most-tokens", "480", "--json", home=home)
         assert capped.code == 0, capped.err
-        assert "1,200 tokens" in json.loads(capped.out)["spent"]["stopped"]
+        assert "480 tokens" in json.loads(capped.out)["spent"]["stopped"]
         assert "at most 12 calls" in capped.err and "raise the cap" in capped.err
         paid = len(server.seen)
         assert 0 < paid < 12

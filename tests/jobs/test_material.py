@@ -1,0 +1,122 @@
+"""What is trained on and what is tested with, through the kinds that do it: a test that was trained on is
+refused, wherever it was trained on."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.artifact import writing
+from engine.data import dataset
+from engine.data.records import Corpus, Question
+from engine.errors import DataError
+from jobs import foreground, material
+from jobs.workspace import artifact, home
+from storage import artifacts
+from storage.db import connect
+from tests.corpus import DOCUMENTS, QUESTIONS
+
+ASKED = tuple(question for question in QUESTIONS if question.answers)
+TRAIN = tuple(replace(question, split="train") for question in ASKED[:2])
+TEST = tuple(replace(question, split="test") for question in ASKED[2:])
+
+
+@pytest.fixture(scope="module")
+def corpus_index() -> Any:
+    """The corpus, indexed."""
+    from engine.retrieval.index import build
+
+    return build(DOCUMENTS, size=64)
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
+
+
+def keep(name: str, questions: tuple[Question, ...]) -> Path:
+    """A dataset of the corpus with these questions."""
+    place = artifact("dataset", name)
+    made = dataset.save(place, Corpus(DOCUMENTS, questions), {"name": name})
+    told = {key: made[key] for key in ("fingerprint", "documents", "questions")}
+    artifacts.record_dataset(connect(home()), id=name, name=name, path=f"artifacts/dataset/{name}", **told)
+    return place
+
+
+def write(name: str, questions: tuple[Question, ...], source: str = "d") -> Path:
+    """Written questions, as the kinds that write them keep them."""
+    place = artifact("questions", name)
+    with writing(place, {"kind": "questions", "counts": {}, "reworded": {}, "dataset": source}) as folder:
+        material.save_questions(folder / material.FILE, questions)
+    return place
+
+
+def test_own_train_questions_are_trained_on_beside_written_ones(corpus_index: Any) -> None:
+    bare = tuple(replace(question, evidence="") for question in TRAIN)
+    source = keep("d", (*bare, *TEST))
+    assert material.training(source, None, corpus_index) == TRAIN
+    more = replace(ASKED[0], id="w", question="Written for this?")
+    assert material.training(source, write("w", (more,)), corpus_index) == (*TRAIN, more)
+
+
+def test_nothing_to_train_on_is_said(corpus_index: Any) -> None:
+    with pytest.raises(DataError, match="nothing to train on in the dataset 'd'"):
+        material.training(keep("d", TEST), None, corpus_index)
+    nowhere = replace(TRAIN[0], document=None, evidence="")
+    with pytest.raises(DataError, match="None of the 1 train questions can be trained on"):
+        material.training(keep("e", (nowhere, *TEST)), None, corpus_index)
+
+
+@pytest.mark.parametrize("where", ["its own rows", "written rows"])
+def test_training_on_the_test_is_refused_before_anything_is_trained(where: str, corpus_index: Any) -> None:
+    leaked = replace(TEST[0], id="leaked", question=f"  {TEST[0].question.upper()}", split="train")
+    own = (*TRAIN, leaked) if where == "its own rows" else TRAIN
+    place = keep("d", (*own, *TEST))
+    foreground.run("index", {"dataset": "d"}, "d")
+    fields: dict[str, Any] = {"dataset": "d"}
+    if where == "written rows":
+        write("w", (leaked,), place.name)
+        fields["questions"] = "w"
+    with pytest.raises(
+        DataError, match=f"1 of {len(TEST)} test questions were trained on, such as {TEST[0].id!r}"
+    ):
+        foreground.run("train", fields, "t")
+    assert not list((home() / "artifacts").glob("adapter/*"))
+
+
+def test_an_adapter_is_not_tested_with_what_another_dataset_trained_it_on(corpus_index: Any) -> None:
+    keep("trained", (*TRAIN, *TEST))
+    write("w", (replace(TRAIN[0], id="w", question="Written for this?"),), "trained")
+    made = {"kind": "adapter", "base": "bantam-small", "dataset_id": "trained", "questions": "w"}
+    with writing(artifact("adapter", "a"), made):
+        pass
+    keep("clean", TEST)
+    fields = {"dataset": "clean", "adapter": "a", "arms": "lora"}
+    adapter = artifact("adapter", "a")
+    material.check_unseen(adapter, TEST)
+    for number, question in enumerate((TRAIN[0].question, "written for THIS?")):
+        name = f"mixed{number}"
+        keep(name, (*TEST, replace(TEST[0], id="seen", question=question)))
+        with pytest.raises(DataError, match="test questions were trained on, such as 'seen'"):
+            foreground.run("evaluate", fields | {"dataset": name}, name)
+    with writing(artifact("adapter", "b"), {"kind": "adapter", "base": "bantam-small"}):
+        pass
+    material.check_unseen(artifact("adapter", "b"), TRAIN)
+
+
+def test_what_has_no_answer_is_held_out_by_its_own_words_not_all_together() -> None:
+    numbers = range(60)
+    nothing = tuple(Question(f"u{n}", f"Is number {n} not told here?", kind="unanswerable") for n in numbers)
+    some = tuple(
+        Question(f"a{n}", f"What is number {n}?", (f"a{n}",), "mars", f"Number {n} is a{n}.") for n in numbers
+    )
+    source = keep("d", ())
+    sets = material.asked(source, write("w", (*nothing, *some)))
+    held = {question.id for question in (*sets.dev, *sets.test)}
+    for first in "ua":
+        kept = [question for question in sets.training if question.id[0] == first]
+        assert 30 < len(kept) < 60 and len(kept) + sum(name[0] == first for name in held) == 60
+    lines = (artifact("questions", "w") / material.FILE).read_text().split("\n")
+    assert json.loads(lines[0]) == json.loads(json.dumps(asdict(nothing[0])))
