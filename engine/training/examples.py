@@ -76,7 +76,7 @@ def rows(
     report: Report = silent,
 ) -> list[Row]:
     """The rows of `questions` whose `evidence` is a sentence of the index; those without an answer give one
-    row over their bullets that is answered by a refusal.
+    row over their bullets that is answered by a refusal, unless the mixture withholds nothing.
 
     Of the others, a share `mixture.focused` gives a row over its evidence alone, as in the second look; a
     share `joint` one over all its retrieved bullets; a share `withheld` a row that is answered by a refusal,
@@ -93,8 +93,9 @@ def rows(
     for done, (question, hits, vector) in enumerate(zip(questions, found, vectors, strict=True), 1):
         served = compress(index, question.question, hits, bullets, vector=vector)
         if not question.answers:
-            texts = [bullet.text for bullet in served]
-            made.append(_row(tokenizer, question.question, texts, REFUSAL, WITHHELD))
+            if mixture.withheld:
+                texts = [bullet.text for bullet in served]
+                made.append(_row(tokenizer, question.question, texts, REFUSAL, WITHHELD))
             continue
         if rng.random() < mixture.focused:
             said = answer_text(question.answers[0], 1)

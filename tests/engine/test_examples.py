@@ -210,6 +210,7 @@ def test_a_question_that_has_no_answer_is_one_refusal_over_what_is_served(
     assert evidence(small, row) == [b.text for b in served(small, corpus_index, nothing.question)]
     mixed = made(small, corpus_index, (*QUESTIONS, nothing), **ALL)
     assert len(mixed) == len(made(small, corpus_index, **ALL)) + 1
+    assert made(small, corpus_index, (nothing,), withheld=0.0) == []
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_one_others(small: Any, corpus_index: Any) -> None:
