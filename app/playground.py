@@ -35,9 +35,9 @@ def build(desk: Answers | None = None, *, read_only: bool = False) -> gr.Blocks:
             gr.Markdown(EMPTY)
         table, first = Table(), _first(desk, names)
         with gr.Tab("Ask", id="ask"):
-            experiment = ask.draw(desk, names, first)
+            strip = ask.draw(desk, names, first)
         with gr.Tab("Compare", id="compare"):
-            versus.draw(desk, table, experiment, first, votes=not read_only)
+            versus.draw(desk, table, strip, first, votes=not read_only)
         api.add(desk, table, votes=not read_only)
     blocks.queue(default_concurrency_limit=4)
     return blocks

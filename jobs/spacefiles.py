@@ -36,7 +36,7 @@ def check() -> int:
 quiet()
 if __name__ == "__main__" and "--check" in sys.argv:
     sys.exit(check())
-demo = build(Desk(), read_only=True)
+demo = build(Desk(endpoints=False), read_only=True)
 if __name__ == "__main__":
     demo.launch(**settings())
 '''.replace("\\\\n", "\\n")

@@ -12,11 +12,11 @@ from typing import Any
 import gradio as gr
 from gradio.events import api as endpoint
 
-from app.play.ask import SLOT, begun
+from app.play.ask import SLOT
 from app.play.compare import Comparison, Table, begin, chosen, record, run
 from app.play.desk import Answers
 from app.play.setups import SetUp, asked, made, presets
-from app.play.view import View, follow
+from app.play.view import View, begun, follow
 from engine.errors import ConfigError, LabError
 from storage.errors import StorageError
 
@@ -52,7 +52,8 @@ def _ask(desk: Answers) -> Callable[..., Iterator[dict[str, Any]]]:
         Parameters:
             question: the question, at most 2,000 characters
             name: the experiment's name; the newest if left out
-            settings: changes to how it answers, like {"tiers": ["small", "large"], "k": 5}
+            settings: changes to how it answers, like {"tiers": ["small", "large"], "k": 5}; a tier
+                "endpoint" wants {"endpoint": {"base_url": ..., "model": ..., "key_env": "NAME_API_KEY"}}
         Returns:
             answer, citations, bullets, verdict, decision, tier, tokens, ms by stage
         """
@@ -62,7 +63,10 @@ def _ask(desk: Answers) -> Callable[..., Iterator[dict[str, Any]]]:
             tiers = wanted.pop("tiers", list(offer.usual))
             if not isinstance(tiers, list) or not set(map(str, tiers)) <= set(offer.tiers):
                 raise ConfigError(f"There is no such tier: choose among {', '.join(offer.tiers)}.")
-            setup = made(tiers, wanted, offer.answer)
+            where = wanted.pop("endpoint", None)
+            if where is not None and not isinstance(where, dict):
+                raise ConfigError("The endpoint is an object with base_url, model and key_env.")
+            setup = made(tiers, wanted, offer.answer, where)
         view = begun(text, setup)
         following = follow(view, desk.events(name, setup, text))
         try:

@@ -1,25 +1,36 @@
 """The tab Ask: one question, every step from it to its answer, and the strip of settings above."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from app.play import panels
+from app.play import found, panels, steps
 from app.play.desk import Answers, Offer
-from app.play.setups import LABELS, TIERS, SetUp, asked, made
-from app.play.view import View, follow
+from app.play.markup import esc, status
+from app.play.setups import ENDPOINT, LABELS, TIERS, SetUp, asked, made
+from app.play.view import View, begun, follow
 from engine.errors import ConfigError, LabError
 from engine.inference.spec import AnswerSpec
 
 SLOT = "model"  # one concurrency slot for everything that makes a model work
 SHAPES = ["short", "sentence", "yes/no", "json"]
 STOPPED = "Stopped. What was found until then stays below."
+NOTHING = ("", "", "", "")
 Drawn = tuple[Any, ...]
 
 
-def draw(desk: Answers, offers: list[str], first: Offer | None) -> gr.Dropdown:
-    """Draw the tab inside the open Blocks; returns the choice of the experiment, which others follow."""
+class Strip(NamedTuple):
+    """The strip of settings: the choice of the experiment, the widgets that `chosen` takes in their order,
+    and the notes on the experiment."""
+
+    experiment: gr.Dropdown
+    controls: list[Any]
+    notes: gr.HTML
+
+
+def draw(desk: Answers, offers: list[str], first: Offer | None) -> Strip:
+    """Draw the tab inside the open Blocks; returns its strip, which the other tab follows."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5):
             question = gr.Textbox(
@@ -39,40 +50,41 @@ def draw(desk: Answers, offers: list[str], first: Offer | None) -> gr.Dropdown:
     with gr.Row():
         go = gr.Button("Ask", variant="primary", elem_id="ask-go")
         stop = gr.Button("Stop", elem_id="ask-stop")
-    experiment, controls, notes = _strip(offers, first)
-    status = gr.HTML(panels.status(""), elem_classes="bt", elem_id="ask-status")
+    strip = _strip(offers, first)
+    said = gr.HTML(status(""), elem_classes="bt", elem_id="ask-status")
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             answer = gr.HTML("", elem_classes="bt", elem_id="ask-answer")
-            steps = gr.HTML("", elem_classes="bt", elem_id="ask-steps")
             cost = gr.HTML("", elem_classes="bt", elem_id="ask-cost")
+            turns = gr.HTML("", elem_classes="bt", elem_id="ask-steps")
         with gr.Column(scale=6, min_width=320):
             evidence = gr.HTML("", elem_classes="bt", elem_id="ask-evidence")
     private: dict[str, Any] = {"api_visibility": "private"}
     running = gr.on(
         [go.click, question.submit],
         _asking(desk),
-        [question, experiment, *controls],
-        [status, answer, steps, evidence, cost],
+        [question, strip.experiment, *strip.controls],
+        [said, answer, turns, evidence, cost],
         concurrency_id=SLOT,
         concurrency_limit=1,
         show_progress="full",
-        show_progress_on=[status],
+        show_progress_on=[said],
         **private,
     )
-    stop.click(lambda: panels.status(STOPPED), None, status, cancels=[running], queue=False, **private)
+    stop.click(lambda: status(STOPPED), None, said, cancels=[running], queue=False, **private)
     examples.input(lambda chosen: chosen or "", examples, question, queue=False, **private)
-    changed = experiment.change(_changing(desk), experiment, [examples, notes, *controls], **private)
+    outputs = [examples, strip.notes, *strip.controls]
+    changed = strip.experiment.change(_changing(desk), strip.experiment, outputs, **private)
     changed.then(lambda: "", None, question, queue=False, **private)
-    return experiment
+    return strip
 
 
-def _strip(offers: list[str], first: Offer | None) -> tuple[gr.Dropdown, list[Any], gr.HTML]:
+def _strip(offers: list[str], first: Offer | None) -> Strip:
     base = first.answer if first else AnswerSpec()
     with gr.Accordion("Settings", open=False, elem_id="ask-settings"):
         with gr.Row():
             experiment = gr.Dropdown(
-                label="Experiment",
+                label="Dataset (its experiment)",
                 choices=offers,
                 value=first.name if first else None,
                 elem_id="ask-experiment",
@@ -81,6 +93,7 @@ def _strip(offers: list[str], first: Offer | None) -> tuple[gr.Dropdown, list[An
         tiers = gr.CheckboxGroup(
             _tier_choices(first), value=list(first.usual) if first else [], label="Tiers, asked in this order"
         )
+        place = _place(visible=first is not None and ENDPOINT in first.tiers)
         with gr.Row():
             k = gr.Slider(1, 20, base.k, step=1, label="Chunks retrieved (k)")
             bullets = gr.Slider(1, 8, base.bullets, step=1, label="Most bullets")
@@ -92,16 +105,28 @@ def _strip(offers: list[str], first: Offer | None) -> tuple[gr.Dropdown, list[An
             evidence = gr.Checkbox(base.evidence, label="Retrieve evidence")
             compress = gr.Checkbox(base.compress, label="Compress it to bullets")
         notes = gr.HTML(_notes(first), elem_classes="bt")
-    return (
-        experiment,
-        [tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress],
-        notes,
-    )
+    settings = [k, bullets, shape, accept, tau, samples, temperature, evidence, compress]
+    return Strip(experiment, [tiers, *settings, *place], notes)
+
+
+def _place(*, visible: bool) -> list[gr.Textbox]:
+    """Where the endpoint is, if its tier is chosen: base URL, model, the name of its key's variable."""
+    with gr.Row(visible=visible):
+        return [
+            gr.Textbox(label="Endpoint's base URL", placeholder="http://127.0.0.1:8000/v1", max_lines=1),
+            gr.Textbox(label="Endpoint's model", placeholder="its name on the server", max_lines=1),
+            gr.Textbox(
+                label="Name of the variable with its key",
+                placeholder="OPENAI_API_KEY, or empty",
+                info="The name, never the key: that is read from the playground's own environment.",
+                max_lines=1,
+            ),
+        ]
 
 
 def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
     """The set-up that the strip's widgets say, in their order. Raises ConfigError where one does not fit."""
-    tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress = values
+    tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress, *place = values
     if not isinstance(tiers, list) or any(name not in offer.tiers for name in tiers):
         raise ConfigError(f"Choose tiers among {', '.join(offer.tiers)}.")
     usual = offer.answer
@@ -112,20 +137,16 @@ def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
         **{"k": k, "bullets": bullets, "shape": shape, "samples": samples, "temperature": temperature},
         **{"accept": accept, "tau": tau or None, "evidence": evidence, "compress": compress},
     }
-    return made(tiers, settings, offer.answer)
-
-
-def begun(question: str, setup: SetUp) -> View:
-    """The view of a question that is about to be asked."""
-    return View(question, tiers=len(setup.tiers), accept=setup.answer.accept, tau=setup.answer.tau)
+    where = dict(zip(("base_url", "model", "key_env"), place, strict=True))
+    return made(tiers, settings, offer.answer, where)
 
 
 def drawing(view: View, prefix: str) -> Drawn:
     """The four panels of a view: answer, steps, evidence, cost."""
     return (
         panels.answer(view, prefix),
-        panels.steps(view),
-        panels.evidence(view, prefix),
+        steps.steps(view),
+        found.evidence(view, prefix),
         panels.cost(view),
     )
 
@@ -135,15 +156,18 @@ def _asking(desk: Answers) -> Callable[..., Iterator[Drawn]]:
         try:
             text, setup = asked(question), chosen(desk.offer(name), values)
         except LabError as error:
-            yield (panels.status(str(error), "bad"), *["", "", "", ""])
+            yield (status(str(error), "bad"), *NOTHING)
             return
         view = begun(text, setup)
-        yield (panels.status("Working."), *drawing(view, "ask"))
+        yield (status("Working."), *drawing(view, "ask"))
         following = follow(view, desk.events(name, setup, text))
         try:
-            for _ in following:
+            for kind in following:
+                if kind is None:
+                    yield (gr.skip(),) * 5
+                    continue
                 view.warnings = desk.warnings(name, setup)
-                yield (panels.status("Working." if not view.done else _ended(view)), *drawing(view, "ask"))
+                yield (status("Working." if not view.done else _ended(view)), *drawing(view, "ask"))
         finally:
             following.close()
 
@@ -164,7 +188,7 @@ def _changing(desk: Answers) -> Callable[[str], list[Any]]:
             raise gr.Error(str(error), print_exception=False) from error
         base = offer.answer
         values = [base.k, base.bullets, base.shape, _shown(base.accept), _shown(base.tau), base.samples]
-        values += [base.temperature, base.evidence, base.compress]
+        values += [base.temperature, base.evidence, base.compress, *[gr.skip()] * 3]
         tiers = gr.update(choices=_tier_choices(offer), value=list(offer.usual))
         return [gr.update(choices=list(offer.examples), value=None), _notes(offer), tiers, *values]
 
@@ -185,4 +209,4 @@ def _notes(offer: Offer | None) -> str:
     if offer is None:
         return ""
     first = "Defaults are those of the last calibration." if offer.calibrated else ""
-    return "".join(f"<p>{panels.esc(word)}</p>" for word in [first, *offer.notes] if word)
+    return "".join(f"<p>{esc(word)}</p>" for word in [first, *offer.notes] if word)

@@ -7,14 +7,14 @@ vote on an answer that was never given.
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from random import SystemRandom
 from typing import Any
 
 from app.play.desk import Answers, prompt
 from app.play.setups import SetUp, asked
-from app.play.view import View, follow
+from app.play.view import View, begun, follow
 from engine.errors import ConfigError
 
 FEWEST, MOST = 2, 4
@@ -29,7 +29,6 @@ class Side:
     name: str
     setup: SetUp
     view: View
-    described: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,26 +99,20 @@ def begin(name: str, question: object, setups: Mapping[str, SetUp], *, blind: bo
         raise ConfigError(f"{len(setups)} different set-ups were chosen: compare {FEWEST} to {MOST} of them.")
     if blind and len(setups) != FEWEST:
         raise ConfigError(f"{len(setups)} set-ups were chosen: a blind comparison has two.")
-    sides = [
-        Side(label, setup, View(text, len(setup.tiers), setup.answer.accept, setup.answer.tau))
-        for label, setup in setups.items()
-    ]
+    sides = [Side(label, setup, begun(text, setup)) for label, setup in setups.items()]
     if blind:
         SystemRandom().shuffle(sides)
     return Comparison(secrets.token_urlsafe(12), name, text, blind, sides)
 
 
-def run(desk: Answers, made: Comparison) -> Generator[None]:
-    """Answer with one set-up after the other, yielding whenever there is something new to draw. Closing it
-    stops the model."""
+def run(desk: Answers, made: Comparison) -> Generator[Any]:
+    """Answer with one set-up after the other, yielding the kind of event whenever there is something new to
+    draw, None when there is not. Closing it stops the model."""
     for side in made.sides:
         side.view.restart()
-        events: Iterator[Any] = desk.events(made.experiment, side.setup, made.question)
-        for _ in follow(side.view, events):
+        for kind in follow(side.view, desk.events(made.experiment, side.setup, made.question)):
             side.view.warnings = desk.warnings(made.experiment, side.setup)
-            if side.view.trace is not None:
-                side.described = desk.described(made.experiment, side.view.trace)
-            yield
+            yield kind
 
 
 def record(made: Comparison) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
-from app.play.setups import SetUp
+from app.play.setups import ENDPOINT, SetUp
+from app.play.worker import Task, Worker
 from engine.errors import ConfigError, DataError, LabError
 from engine.inference.events import Event
 from engine.inference.spec import AnswerSpec
@@ -58,8 +59,9 @@ class Answers(Protocol):
         """What an experiment offers. Raises LabError when there is no such experiment."""
         ...
 
-    def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event]:
-        """The events from a question to its answer. Closing them stops the model."""
+    def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event | None]:
+        """The events from a question to its answer, None for a moment without one. Closing them stops the
+        model."""
         ...
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
@@ -82,8 +84,9 @@ def prompt(question: str, bullets: tuple[Bullet, ...]) -> list[dict[str, str]]:
 class Desk:
     """The real desk, on the workspace's experiments. The models of the last KEPT experiments stay loaded."""
 
-    def __init__(self, device: str | None = None) -> None:
-        self._device = device
+    def __init__(self, device: str | None = None, *, endpoints: bool = True) -> None:
+        self._device, self._endpoints = device, endpoints
+        self._worker = Worker()
         self._busy = threading.Lock()
         self._opening = threading.Lock()
         self._opened: dict[str, tuple[int, Opened]] = {}
@@ -96,7 +99,7 @@ class Desk:
 
     def offer(self, name: str) -> Offer:
         """As Answers."""
-        return _offer(self._open(name))
+        return _offer(self._open(name), self._endpoints)
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
         """As Answers."""
@@ -108,25 +111,44 @@ class Desk:
 
         return described(trace, self._open(name).titles)
 
-    def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event]:
+    def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event | None]:
         """As Answers. Raises ConfigError when the question before is not closed within WAIT."""
-        from engine.inference.orchestrator import answer
-
         if not self._busy.acquire(timeout=WAIT):
             raise ConfigError("The model is still busy with another question: try again in a minute.")
+        task = self._worker.start(lambda: self._events(name, setup, question))
         try:
-            opened = self._open(name)
-            with closing(answer(self._parts(opened, setup), question, setup.answer)) as events:  # type: ignore[type-var]
+            yield from task.items()
+        finally:
+            task.leave()
+            self._free(task, setup)
+            self._busy.release()
+
+    def _events(self, name: str, setup: SetUp, question: str) -> Iterator[Event]:
+        from engine.inference.orchestrator import answer
+
+        parts = self._parts(self._open(name), setup)
+        try:
+            with closing(answer(parts, question, setup.answer)) as events:  # type: ignore[type-var]
                 yield from events
         finally:
-            self._busy.release()
+            for tier in parts.tiers:
+                if hasattr(tier, "endpoint"):
+                    tier.endpoint.close()
+
+    def _free(self, task: Task[Event], setup: SetUp) -> None:
+        """Wait until the model is free. A server that does not answer is not waited for: its call ends by
+        itself, and a new thread takes over."""
+        while not task.ended.wait(0.05):
+            if setup.endpoint is not None and getattr(task.latest, "tier", "") == setup.endpoint.model:
+                self._worker = Worker()
+                return
 
     def warm(self) -> None:
         """Load what the newest experiment answers with, so that the first question does not wait for it."""
         with suppress(LabError):  # whoever asks is told
             for name in self.names()[:1]:
                 opened = self._open(name)
-                offer = _offer(opened)
+                offer = _offer(opened, False)
                 setup = SetUp(tiers=offer.usual, answer=offer.answer)
                 for _ in self.events(name, setup, next(iter(offer.examples), "What is this about?")):
                     pass
@@ -141,9 +163,19 @@ class Desk:
         for name in setup.tiers:
             if name == "reader":
                 tiers.append(ReaderTier(opened.reader))
+            elif name == ENDPOINT:
+                tiers.append(self._remote(setup))
             elif not (name == "large" and len(setup.tiers) > 1 and self._cannot(opened)):
                 tiers.append(name)
         return replace(opened.ladder(*tiers), calibrations=_calibrations(opened))
+
+    def _remote(self, setup: SetUp) -> Any:
+        from engine.endpoint import Endpoint
+        from engine.inference.remote import EndpointTier
+
+        if not self._endpoints or setup.endpoint is None:
+            raise ConfigError("No endpoint can be asked here: choose other tiers.")
+        return EndpointTier(Endpoint(setup.endpoint))
 
     def _cannot(self, opened: Opened) -> bool:
         """Whether the large tier can't be had: then the others answer without it, and it is said why."""
@@ -176,9 +208,10 @@ def _calibrations(opened: Opened) -> Mapping[str, Any]:
     return found[0].calibrations if found else opened.parts().calibrations
 
 
-def _offer(opened: Opened) -> Offer:
+def _offer(opened: Opened, endpoints: bool) -> Offer:
     spec, found = opened.manifest["spec"], opened.cascade()
-    tiers = ("small", *(("adapter",) if opened.adapter else ()), "reader", "large")
+    more = (ENDPOINT,) if endpoints else ()
+    tiers = ("small", *(("adapter",) if opened.adapter else ()), "reader", "large", *more)
     first = model_of(opened.arm)
     usual: tuple[str, ...] = (first, "large") if first != "large" else ("large",)
     base, notes = opened.spec().model_copy(update={"accept": ACCEPT}), [UNCALIBRATED.format(name=opened.name)]

@@ -3,33 +3,52 @@
 Knows experiments by name only and loads nothing.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from engine.endpoint import EndpointSpec
 from engine.errors import ConfigError
 from engine.inference.spec import LONGEST_QUESTION, AnswerSpec
 
-TierName = Literal["small", "adapter", "reader", "large"]
+TierName = Literal["small", "adapter", "reader", "large", "endpoint"]
+ENDPOINT = "endpoint"
+KEY_NAME = re.compile(r"\w*_API_KEY")  # a browser may name no other variable of the server's environment
+# somebody waits in front of a screen
+PATIENCE: dict[str, Any] = {
+    "timeout": 30.0,
+    "connect_timeout": 5.0,
+    "retries": 1,
+}
 TIERS: tuple[TierName, ...] = get_args(TierName)
 LABELS: dict[str, str] = {
     "small": "small model",
     "adapter": "small model with its adapter",
     "reader": "extractive reader",
     "large": "large model",
+    ENDPOINT: "OpenAI-compatible endpoint",
 }
-SHORT = {"small": "small", "adapter": "small + adapter", "reader": "reader", "large": "large"}
+SHORT = {
+    "small": "small",
+    "adapter": "small + adapter",
+    "reader": "reader",
+    "large": "large",
+    ENDPOINT: "endpoint",
+}
 LONGEST = LONGEST_QUESTION  # characters of a question
 
 
 class SetUp(BaseModel):
-    """What answers: `tiers` in the order they are asked, each once, and the spec of the answer."""
+    """What answers: `tiers` in the order they are asked, each once, and the spec of the answer; `endpoint`
+    says where the tier of that name is, with the name of its key's variable, never the key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiers: tuple[TierName, ...]
     answer: AnswerSpec = AnswerSpec()
+    endpoint: EndpointSpec | None = None
 
     @field_validator("tiers")
     @classmethod
@@ -38,30 +57,62 @@ class SetUp(BaseModel):
             raise ValueError("choose at least one tier")
         return tuple(name for name in TIERS if name in tiers)
 
+    @model_validator(mode="after")
+    def _placed(self) -> "SetUp":
+        if ENDPOINT in self.tiers and self.endpoint is None:
+            raise ValueError("say where the endpoint is: its base URL and its model")
+        return self
+
+    @property
+    def last(self) -> str:
+        """What the last tier is, in words."""
+        return LABELS[self.tiers[-1]]
+
     @property
     def label(self) -> str:
         """Its name in one line, equal for equal set-ups."""
         spec = self.answer
+        who = " > ".join(self.tiers) + (f" ({self.endpoint.model})" if self.endpoint else "")
         if not spec.evidence:
-            return f"{' > '.join(self.tiers)}, no evidence"
+            return f"{who}, no evidence"
         kept = f"{spec.bullets} bullets" if spec.compress else "whole chunks"
-        return f"{' > '.join(self.tiers)}, {spec.k} chunks, {kept}{_more(spec)}"
+        return f"{who}, {spec.k} chunks, {kept}{_more(spec)}"
 
 
-def made(tiers: Sequence[str], answer: Mapping[str, Any], base: AnswerSpec) -> SetUp:
-    """The set-up of these tiers, with `answer`'s settings over those of `base`. Raises ConfigError in one
-    sentence where a value does not fit."""
+def made(
+    tiers: Sequence[str],
+    answer: Mapping[str, Any],
+    base: AnswerSpec,
+    endpoint: Mapping[str, Any] | None = None,
+) -> SetUp:
+    """The set-up of these tiers, with `answer`'s settings over those of `base`; `endpoint` holds base_url,
+    model and key_env. Raises ConfigError in one sentence where a value does not fit."""
     try:
         spec = AnswerSpec(**(base.model_dump() | dict(answer)))
-        return SetUp(tiers=tuple(tiers), answer=spec)
+        where = _endpoint(endpoint) if endpoint is not None and ENDPOINT in tiers else None
+        return SetUp(tiers=tuple(tiers), answer=spec, endpoint=where)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][:1]) or "set-up"
+        name = ".".join(str(part) for part in first["loc"][:1])
         said = first["msg"].removeprefix("Value error, ")
+        said = f"{said[0].lower()}{said[1:]}."
+        if not name:
+            raise ConfigError(f"The set-up cannot be used: {said}") from error
+        value = str(first.get("input"))[:60]
+        raise ConfigError(f"The setting {name} = {value!r} cannot be used: {said}") from error
+
+
+def _endpoint(given: Mapping[str, Any]) -> EndpointSpec:
+    if unknown := set(given) - {"base_url", "model", "key_env"}:
+        raise ConfigError(f"An endpoint has base_url, model and key_env, and no {min(map(str, unknown))!r}.")
+    key = str(given.get("key_env") or "").strip()
+    if key and not KEY_NAME.fullmatch(key):
         raise ConfigError(
-            f"The setting {where} = {str(first.get('input'))[:60]!r} cannot be used: "
-            f"{said[0].lower()}{said[1:]}."
-        ) from error
+            "The key's variable is named by its name, which ends in _API_KEY, like OPENAI_API_KEY: the key "
+            "itself stays in the environment of the playground."
+        )
+    texts = {name: str(given.get(name) or "").strip() for name in ("base_url", "model")}
+    return EndpointSpec(**texts, key_env=key, **PATIENCE)
 
 
 def asked(question: object) -> str:

@@ -6,22 +6,35 @@ from typing import Any
 import gradio as gr
 
 from app.play import panels
-from app.play.ask import SLOT, STOPPED
+from app.play.ask import SLOT, STOPPED, Strip
+from app.play.ask import chosen as set_up
 from app.play.compare import MOST, VOTES, Comparison, Table, begin, chosen, record, run
 from app.play.desk import Answers, Offer
+from app.play.markup import status
 from app.play.setups import SetUp, presets
 from engine.errors import LabError
 from storage.errors import StorageError
 
 LABELS = {"left": "Left is better", "right": "Right is better", "tie": "Tie", "bad": "Both bad"}
-NONE = "(none)"
+NONE, HERE = "(none)", "as set under Ask"
 Drawn = list[Any]
 
 
-def draw(desk: Answers, table: Table, experiment: gr.Dropdown, first: Offer | None, *, votes: bool) -> None:
-    """Draw the tab inside the open Blocks. `experiment` is the choice that the tab Ask shows."""
-    names = list(_offered(first)) if first else []
-    question = gr.Textbox(label="Question to compare on", lines=2, max_lines=6, elem_id="compare-question")
+def draw(desk: Answers, table: Table, strip: Strip, first: Offer | None, *, votes: bool) -> None:
+    """Draw the tab inside the open Blocks. `strip` is the tab Ask's: its experiment is compared on, and what
+    is set there is one of the set-ups."""
+    names = _names(first)
+    with gr.Row(equal_height=False):
+        question = gr.Textbox(
+            label="Question to compare on", lines=2, max_lines=6, scale=5, elem_id="compare-question"
+        )
+        examples = gr.Dropdown(
+            label="Examples to compare on",
+            choices=list(first.examples) if first else [],
+            value=None,
+            scale=3,
+            elem_id="compare-examples",
+        )
     with gr.Row():
         sides = [_side(names, place) for place in range(MOST)]
     with gr.Row():
@@ -30,7 +43,7 @@ def draw(desk: Answers, table: Table, experiment: gr.Dropdown, first: Offer | No
         blind = gr.Checkbox(
             False, label="Blind: two set-ups in random order, named after the vote", visible=votes
         )
-    status = gr.HTML(panels.status(""), elem_classes="bt", elem_id="compare-status")
+    said = gr.HTML(status(""), elem_classes="bt", elem_id="compare-status")
     with gr.Row(equal_height=False):
         shown = [gr.HTML("", elem_classes="bt", elem_id=f"compare-{n}", visible=n < 2) for n in range(MOST)]
     with gr.Row(visible=votes):
@@ -43,19 +56,20 @@ def draw(desk: Answers, table: Table, experiment: gr.Dropdown, first: Offer | No
     running = gr.on(
         [go.click, question.submit],
         _comparing(desk, table, votes),
-        [question, experiment, blind, *sides],
-        [status, current, score, *buttons, *shown],
+        [question, strip.experiment, blind, *sides, *strip.controls],
+        [said, current, score, *buttons, *shown],
         concurrency_id=SLOT,
         concurrency_limit=1,
         show_progress="full",
-        show_progress_on=[status],
+        show_progress_on=[said],
         **private,
     )
-    stop.click(lambda: panels.status(STOPPED), None, status, cancels=[running], queue=False, **private)
+    stop.click(lambda: status(STOPPED), None, said, cancels=[running], queue=False, **private)
     for vote, button in zip(VOTES, buttons, strict=True):
         voting = _voting(table, vote)
-        button.click(voting, current, [status, score, *buttons, *shown], queue=False, **private)
-    experiment.change(_changing(desk), experiment, sides, **private)
+        button.click(voting, current, [said, score, *buttons, *shown], queue=False, **private)
+    examples.input(lambda chosen: chosen or "", examples, question, queue=False, **private)
+    strip.experiment.change(_changing(desk), strip.experiment, [examples, *sides], **private)
 
 
 def _side(names: list[str], place: int) -> gr.Dropdown:
@@ -64,25 +78,31 @@ def _side(names: list[str], place: int) -> gr.Dropdown:
     return gr.Dropdown(options, value=value, label=f"Set-up {place + 1}", elem_id=f"compare-setup-{place}")
 
 
-def _offered(offer: Offer) -> dict[str, SetUp]:
-    return presets(offer.tiers, offer.answer)
+def _names(offer: Offer | None) -> list[str]:
+    return [*presets(offer.tiers, offer.answer), HERE] if offer else []
+
+
+def _wanted(offer: Offer, names: list[str], strip: tuple[Any, ...]) -> dict[str, SetUp]:
+    """The chosen set-ups by name; the strip is read only where it is one of them."""
+    offered = presets(offer.tiers, offer.answer)
+    return chosen(offered | ({HERE: set_up(offer, strip)} if HERE in names else {}), names)
 
 
 def _comparing(desk: Answers, table: Table, votes: bool) -> Callable[..., Iterator[Drawn]]:
-    def comparing(question: str, name: str, blind: bool, *sides: str) -> Iterator[Drawn]:
-        names = [side for side in sides if side and side != NONE]
+    def comparing(question: str, name: str, blind: bool, *values: Any) -> Iterator[Drawn]:
+        names = [side for side in values[:MOST] if side and side != NONE]
         try:
-            wanted = chosen(_offered(desk.offer(name)), names)
+            wanted = _wanted(desk.offer(name), names, values[MOST:])
             made = begin(name, question, wanted, blind=votes and bool(blind))
         except LabError as error:
-            yield [panels.status(str(error), "bad"), "", "", *_buttons(None), *[gr.skip()] * MOST]
+            yield [status(str(error), "bad"), "", "", *_buttons(None), *[gr.skip()] * MOST]
             return
         table.put(made)
         yield _drawn(made, votes)
         running = run(desk, made)
         try:
-            for _ in running:
-                yield _drawn(made, votes)
+            for kind in running:
+                yield [gr.skip()] * (3 + len(VOTES) + MOST) if kind is None else _drawn(made, votes)
         finally:
             running.close()
 
@@ -94,7 +114,7 @@ def _drawn(made: Comparison, votes: bool) -> Drawn:
     if made.done:
         asking = votes and len(made.sides) == 2 and not any(side.view.error for side in made.sides)
         words = "Done. Which answer is better?" if asking else "Done."
-    return [panels.status(words), made.id, "", *_buttons(made if votes else None), *_columns(made)]
+    return [status(words), made.id, "", *_buttons(made if votes else None), *_columns(made)]
 
 
 def _columns(made: Comparison) -> list[Any]:
@@ -125,8 +145,8 @@ def _voting(table: Table, vote: str) -> Callable[[str], Drawn]:
             made = table.claim(identity, vote)
             standing = record(made)
         except (LabError, StorageError) as error:
-            return [panels.status(str(error), "bad"), gr.skip(), *_buttons(None), *[gr.skip()] * MOST]
-        said = panels.status(f"Your vote is kept: {VOTES[vote]}.")
+            return [status(str(error), "bad"), gr.skip(), *_buttons(None), *[gr.skip()] * MOST]
+        said = status(f"Your vote is kept: {VOTES[vote]}.")
         return [said, panels.standing(standing), *_buttons(None), *_columns(made)]
 
     return cast
@@ -135,10 +155,12 @@ def _voting(table: Table, vote: str) -> Callable[[str], Drawn]:
 def _changing(desk: Answers) -> Callable[[str], list[Any]]:
     def changing_sides(name: str) -> list[Any]:
         try:
-            names = list(_offered(desk.offer(name)))
+            offer = desk.offer(name)
         except LabError:
-            return [gr.skip()] * MOST  # the tab Ask says it
+            return [gr.skip()] * (1 + MOST)  # the tab Ask says it
+        names = _names(offer)
         pairs = [(names, names[place]) if place < 2 else ([NONE, *names], NONE) for place in range(MOST)]
-        return [gr.update(choices=options, value=value) for options, value in pairs]
+        some = gr.update(choices=list(offer.examples), value=None)
+        return [some, *(gr.update(choices=options, value=value) for options, value in pairs)]
 
     return changing_sides

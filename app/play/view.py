@@ -9,20 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.play.setups import SetUp
 from engine.errors import LabError
-from engine.inference.events import (
-    Answered,
-    Compressed,
-    Drafted,
-    Escalated,
-    Event,
-    Prompted,
-    Retrieved,
-    Routed,
-    Sampled,
-    Token,
-    Verified,
-)
+from engine.inference import events
+from engine.inference.events import Event
 from engine.inference.trace import Answer, Bullet, Trace, Verdict
 from engine.retrieval.search import Hit
 
@@ -48,14 +38,16 @@ class Turn:
 
 @dataclass
 class View:
-    """One question on its way. `tiers` (how many), `accept` and `tau` are the set-up's; `warnings` are the
-    serving check's words; `first_ms` is when the first token came, `total_ms` when the last event did;
-    `error` is the sentence it ended with, if it did."""
+    """One question on its way. `tiers` (how many), `last` (what the last one is), `accept`, `tau` and `shape`
+    are the set-up's; `warnings` are the serving check's words; `first_ms` is when the first token came,
+    `total_ms` when the last event did; `error` is the sentence it ended with, if it did."""
 
     question: str
     tiers: int = 1
     accept: float | None = None
     tau: float | None = None
+    last: str = "last tier"
+    shape: str = "short"
     begun: float = field(default_factory=time.perf_counter)
     warnings: list[str] = field(default_factory=list)
     hits: tuple[Hit, ...] | None = None
@@ -86,39 +78,41 @@ class View:
     def take(self, event: Event) -> None:
         """Add what an event tells."""
         self.total_ms = 1000 * (time.perf_counter() - self.begun)
-        if isinstance(event, Retrieved):
+        if isinstance(event, events.Retrieved):
             self.hits, self.low = event.hits, event.low
             self._took("retrieve", event.ms)
-        elif isinstance(event, Compressed):
+        elif isinstance(event, events.Compressed):
             self.bullets = event.bullets
             self._took("compress", event.ms)
-        elif isinstance(event, Routed):
+        elif isinstance(event, events.Routed):
             self.routed = event.reason
             self._took("route", event.ms)
-        elif isinstance(event, Prompted):
+        elif isinstance(event, events.Prompted):
             self.turns.append(Turn(event.tier, event.tokens, event.dropped))
             self.full_tokens = max(self.full_tokens, event.full_tokens)
             self._took("prompt", event.ms)
-        elif isinstance(event, Answered):
+        elif isinstance(event, events.Answered):
             self._end(event.trace)
         else:
             self._turn(event)
 
-    def _turn(self, event: Token | Drafted | Verified | Sampled | Escalated) -> None:
-        if not self.turns or (self.turns[-1].ended and not isinstance(event, Escalated)):
+    def _turn(
+        self, event: events.Token | events.Drafted | events.Verified | events.Sampled | events.Escalated
+    ) -> None:
+        if not self.turns or (self.turns[-1].ended and not isinstance(event, events.Escalated)):
             self.turns.append(Turn(event.tier))
         turn = self.turns[-1]
-        if isinstance(event, Token):
+        if isinstance(event, events.Token):
             self.first_ms = self.total_ms if self.first_ms is None else self.first_ms
             turn.text = event.text
-        elif isinstance(event, Drafted):
+        elif isinstance(event, events.Drafted):
             self.first_ms = self.total_ms if self.first_ms is None else self.first_ms
             turn.answer, turn.again, turn.text = event.answer, event.again, ""
             self._took("look again" if event.again else "draft", event.ms)
-        elif isinstance(event, Verified):
+        elif isinstance(event, events.Verified):
             turn.verdict = event.verdict
             self._took("verify", event.ms)
-        elif isinstance(event, Sampled):
+        elif isinstance(event, events.Sampled):
             turn.samples, turn.agreement = event.answers, event.agreement
             self._took("sample", event.ms)
         else:
@@ -135,17 +129,27 @@ class View:
         self.ms[stage] = self.ms.get(stage, 0.0) + ms
 
 
-def follow(view: View, events: Iterator[Event], *, frame: float = FRAME) -> Generator[Any]:
-    """Feed `events` to `view`, yielding the kind of event when there is something new to draw; while tokens
-    come at most once a `frame` (seconds). A LabError ends it with its sentence in `view.error`. Closing it
-    closes `events`, and so stops the model."""
+def begun(question: str, setup: SetUp) -> View:
+    """The view of a question that is about to be asked."""
+    spec = setup.answer
+    return View(question, len(setup.tiers), spec.accept, spec.tau, setup.last, spec.shape)
+
+
+def follow(view: View, coming: Iterator[Event | None], *, frame: float = FRAME) -> Generator[Any]:
+    """Feed the events that are `coming` to `view`, yielding the kind of event when there is something new to
+    draw; while tokens come at most once a `frame` (seconds). None passes through: nothing is new, and who
+    listens may leave. A LabError ends it with its sentence in `view.error`. Closing it closes `coming`, and
+    so stops the model."""
     drawn = 0.0
-    with closing(events):  # type: ignore[type-var]  # a generator
+    with closing(coming):  # type: ignore[type-var]  # a generator
         try:
-            for event in events:
+            for event in coming:
+                if event is None:
+                    yield None
+                    continue
                 view.take(event)
                 now = time.perf_counter()
-                if isinstance(event, Token) and now - drawn < frame:
+                if isinstance(event, events.Token) and now - drawn < frame:
                     continue
                 drawn = now
                 yield type(event)

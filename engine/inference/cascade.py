@@ -34,7 +34,7 @@ def decide(
     belief = _belief(verdict)
     stands: Action = "accept" if verdict.score >= (spec.tau or 0.0) else "refuse"
     if not further:
-        return Decision(stands, f"{who}{verdict.reason}" if tier else verdict.reason)
+        return Decision(stands, verdict.reason.replace(": ", f": {who}", 1))
     if verdict.score >= (spec.accept or 0.0):
         return Decision("accept", f"accepted: {who}{belief} is at least {spec.accept:.2f}")
     doubt = verdict.reason.removeprefix("refused: ")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from engine.inference.belief import Calibration
+from engine.inference.doubt import NAME, NUMBER, bare, missing, standing, weakest
 from engine.inference.extract import Found
 from engine.inference.trace import Answer, Bullet, Verdict
 from engine.retrieval.sentences import sentences
@@ -21,8 +22,6 @@ WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05
 COVERED = 0.5
 LONG = 12  # words from which on an answer counts as long
 LOW = 0.1  # the quantile of token log-probs that stands for the weakest words
-_NUMBER = re.compile(r"\d[\d,.]*")
-_NAME = re.compile(r"\b[A-Z][\w’'-]+")
 _WHEN = re.compile(r"\bwhen\b|\b(what|which) (year|date|day|month|decade|century)\b|\bin what year\b")
 _COUNT = re.compile(r"\bhow (many|much|long|far|big|large|old|fast|hot|heavy|wide|high|deep|tall|often)\b")
 _WHO = re.compile(r"\b(who|whom|whose)\b")
@@ -31,27 +30,6 @@ _AMOUNT = re.compile(
     r"hundred|thousand|million|billion|half|twice|once|few|several|daily|every)\b",
     re.IGNORECASE,
 )
-REASONS = {
-    "agreement": "the reader finds another answer in the evidence",
-    "answerable": "the reader finds no answer in the evidence",
-    "span": "the reader is not sure of its answer",
-    "standing": "the reader sees the answer in another bullet",
-    "willing": "the model would rather say it does not know",
-    "certain": "the model was unsure of a word of its answer",
-    "sure": "the model was unsure of its answer",
-    "coverage": "words of the answer are not in the cited evidence",
-    "bigrams": "the answer's words do not stand together in the cited evidence",
-    "similarity": "the cited evidence says something else",
-    "relevance": "the cited evidence has little to do with the question",
-    "retrieval": "what was found has little to do with the question",
-    "asked": "the cited evidence does not speak of what was asked",
-    "fresh": "the answer repeats the question",
-    "fitting": "the answer is not of the kind that was asked for",
-    "brief": "the answer is long",
-    "samples": "asked again, the model says something else",
-    "peer": "another tier says something else",
-    "leading": "other bullets fit the question better",
-}
 
 
 def verify(
@@ -74,15 +52,15 @@ def verify(
     parts = {name: round(value, 4) for name, value in parts.items()}
     if calibration is not None:
         score = calibration.probability(parts)
-        doubt = _unheld(parts, answer) or _why(calibration.pulls(parts))
+        doubt = weakest(calibration.pulls(parts)) if _held(parts) else missing(answer, bullets)
         return _judged(parts, score, tau, doubt, True)
     if not bullets:
         return _judged(parts, 1 - answer.refusal, tau, "there is no evidence to hold it against", False)
     known = {name: weight for name, weight in WEIGHTS.items() if name in parts}
     score = sum(weight * parts[name] for name, weight in known.items()) / sum(known.values())
-    unheld = _unheld(parts, answer)
-    doubt = unheld or _why({name: parts[name] for name in known})
-    return _judged(parts, score / 2 if unheld else score, tau, doubt, False)
+    held = _held(parts)
+    doubt = weakest({name: parts[name] for name in known}) if held else missing(answer, bullets)
+    return _judged(parts, score if held else score / 2, tau, doubt, False)
 
 
 def features(
@@ -129,8 +107,8 @@ def lexical(claim: str, evidence: str) -> dict[str, float]:
         {
             "coverage": _coverage(piece, evidence),
             "bigrams": _bigrams(piece, evidence),
-            "numbers": _all_in(_NUMBER, piece, evidence),
-            "names": _all_in(_NAME, piece, evidence),
+            "numbers": _all_in(NUMBER, piece, evidence),
+            "names": _all_in(NAME, piece, evidence),
         }
         for piece in pieces
     ]
@@ -177,18 +155,13 @@ def _fitting(question: str, answer: str) -> float:
     if _COUNT.search(asked):
         return float(bool(_AMOUNT.search(answer)))
     if _WHO.search(asked):
-        return float(bool(_NAME.search(answer)) and not re.search(r"\d{3}", answer))
+        return float(bool(NAME.search(answer)) and not re.search(r"\d{3}", answer))
     return 0.5
 
 
 def _all_in(pattern: re.Pattern[str], answer: str, text: str) -> float:
-    held = {_bare(match) for match in pattern.findall(text)} | {_bare(word) for word in text.split()}
-    return float(all(_bare(match) in held for match in pattern.findall(answer)))
-
-
-def _bare(match: str) -> str:
-    """A name or number without what may differ: case, thousands commas, a possessive, a full stop."""
-    return re.sub(r"[’']s?$", "", match.lower().replace(",", "").strip('.()[];:!?"“”'))
+    held = standing(pattern, text)
+    return float(all(bare(match) in held for match in pattern.findall(answer)))
 
 
 def _judged(parts: dict[str, float], score: float, tau: float, doubt: str, calibrated: bool) -> Verdict:
@@ -198,14 +171,7 @@ def _judged(parts: dict[str, float], score: float, tau: float, doubt: str, calib
     return Verdict(supported, score, parts, reason, calibrated)
 
 
-def _unheld(parts: Mapping[str, float], answer: Answer) -> str:
+def _held(parts: Mapping[str, float]) -> bool:
     if "coverage" not in parts:
-        return ""
-    held = parts["coverage"] >= COVERED and parts["numbers"] == parts["names"] == 1
-    return "" if held else f"the cited evidence does not hold {answer.text!r}"
-
-
-def _why(values: Mapping[str, float]) -> str:
-    """The lowest of the values that has a reason, in words."""
-    known = {name: value for name, value in values.items() if name in REASONS}
-    return REASONS[min(known, key=lambda name: known[name])] if known else "too little speaks for it"
+        return True
+    return parts["coverage"] >= COVERED and parts["numbers"] == parts["names"] == 1

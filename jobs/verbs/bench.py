@@ -16,6 +16,8 @@ def add(commands: Commands) -> None:
     )
     about = "clean N documents of 1 kB with planted faults, a tenth and a hundredth of them: is it linear?"
     parser.add_argument("--clean", type=int, default=0, metavar="N", help=about)
+    parser.add_argument("--ask", action="store_true", help="how long a warm question waits, tier by tier")
+    parser.add_argument("--name", default="space", help="with --ask: the experiment's name (default: space)")
     add_json(parser)
     parser.set_defaults(command=_run)
 
@@ -26,6 +28,9 @@ def _run(options: argparse.Namespace) -> None:
         return
     if options.clean:
         _clean(options)
+        return
+    if options.ask:
+        _ask(options)
         return
     from jobs.bench import STAGES, bench, shown
     from jobs.console import Console
@@ -53,4 +58,15 @@ def _clean(options: argparse.Namespace) -> None:
     console.begin("clean")
     result = bench_clean(options.clean, console)
     console.end(f"{result['runs'][-1]['rate']:,.0f} documents/s at {result['runs'][-1]['documents']:,}")
+    print_json(result) if options.json else print(shown(result))
+
+
+def _ask(options: argparse.Namespace) -> None:
+    from jobs.bench_ask import bench_ask, shown
+    from jobs.console import Console
+
+    console = Console(1)
+    console.begin("ask")
+    result = bench_ask(options.name, console)
+    console.end(f"{result['questions']} questions")
     print_json(result) if options.json else print(shown(result))

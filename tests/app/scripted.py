@@ -127,7 +127,7 @@ class ScriptedDesk:
         if name not in self.names():
             raise ConfigError(f"There is no experiment {name!r} yet.")
         spec = AnswerSpec(tau=0.2027, accept=0.7)
-        tiers = ("small", "adapter", "reader", "large")
+        tiers = ("small", "adapter", "reader", "large", "endpoint")
         return Offer(
             name, tiers, ("adapter", "large"), spec, (QUESTION, "How many lakes?"), notes=("A note.",)
         )

@@ -9,14 +9,15 @@ import pytest
 
 from app.play import desk as desks
 from app.play.desk import Desk
-from app.play.setups import SetUp, made
+from app.play.setups import PATIENCE, SetUp, made
 from engine.artifact import write_json
 from engine.data.records import Question
 from engine.errors import ConfigError, ModelError
-from engine.inference.events import Event
+from engine.inference.events import Event, Token
 from engine.inference.orchestrator import Parts
 from engine.inference.spec import AnswerSpec
 from tests.app.scripted import QUESTION, accepted
+from tests.servers import Server, serving
 
 GONE = "The hub cannot be reached to fetch the large model: check the network."
 
@@ -91,6 +92,11 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Parts]:
     return seen
 
 
+def told(desk: Desk, *tiers: str) -> list[Event]:
+    """All events of a question, without the moments in which nothing comes."""
+    return [event for event in desk.events("space", setup(*tiers), QUESTION) if event is not None]
+
+
 def setup(*tiers: str) -> SetUp:
     return made(tiers, {}, AnswerSpec(tau=0.2, accept=0.7))
 
@@ -106,7 +112,7 @@ def test_the_last_calibration_gives_tiers_thresholds_and_beliefs(opened: Opened,
     offer = Desk().offer("space")
     assert offer.calibrated and offer.usual == ("small", "large") and offer.notes == ()
     assert (offer.answer.accept, offer.answer.samples) == (0.62, 3)
-    list(Desk().events("space", setup("small"), QUESTION))
+    told(Desk(), "small")
     assert served[0].calibrations == {"small": "fitted"}
 
 
@@ -120,7 +126,7 @@ def test_examples_are_spread_over_the_test_questions_with_one_unanswerable(opene
 def test_an_experiment_without_an_adapter_offers_none(opened: Opened) -> None:
     opened.adapter, opened.arm = None, "rag+compress"
     offer = Desk().offer("space")
-    assert offer.tiers == ("small", "reader", "large") and offer.usual == ("small", "large")
+    assert offer.tiers == ("small", "reader", "large", "endpoint") and offer.usual == ("small", "large")
 
 
 def test_what_differs_from_training_is_said_and_another_base_is_refused(
@@ -128,13 +134,13 @@ def test_what_differs_from_training_is_said_and_another_base_is_refused(
 ) -> None:
     desk = Desk()
     opened.words = ["the adapter was trained on another index"]
-    list(desk.events("space", setup("adapter"), QUESTION))
+    told(desk, "adapter")
     assert desk.warnings("space", setup("adapter")) == opened.words
-    list(desk.events("space", setup("small"), QUESTION))
+    told(desk, "small")
     assert desk.warnings("space", setup("small")) == []
     opened.misfit = "The adapter was trained for base 'another'."
     with pytest.raises(ModelError, match="base 'another'"):
-        list(desk.events("space", setup("adapter"), QUESTION))
+        told(desk, "adapter")
     assert len(served) == 2
 
 
@@ -142,7 +148,7 @@ def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(opened: Opened, s
     opened.lost = True
     desk = Desk()
     for _ in range(3):
-        events = list(desk.events("space", setup("adapter", "large"), QUESTION))
+        events = told(desk, "adapter", "large")
         assert served[-1].tiers == ("adapter",) and len(events) == len(accepted())
         assert desk.warnings("space", setup("adapter", "large")) == [
             f"answered without the large tier: {GONE}"
@@ -152,7 +158,7 @@ def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(opened: Opened, s
 
 def test_the_large_tier_alone_is_not_left_out(opened: Opened, served: list[Parts]) -> None:
     opened.lost = True
-    list(Desk().events("space", setup("large"), QUESTION))
+    told(Desk(), "large")
     assert served[0].tiers == ("large",)
 
 
@@ -166,16 +172,16 @@ def test_a_question_holds_the_desk_until_it_is_closed(
     with pytest.raises(ConfigError, match="still busy"):
         next(desk.events("space", setup("small"), QUESTION))
     first.close()  # type: ignore[attr-defined]
-    assert len(list(desk.events("space", setup("small"), QUESTION))) == len(accepted())
+    assert len(told(desk, "small")) == len(accepted())
 
 
 def test_a_failure_frees_the_desk(opened: Opened, served: list[Parts]) -> None:
     desk = Desk()
     opened.misfit = "no"
     with pytest.raises(ModelError):
-        list(desk.events("space", setup("adapter"), QUESTION))
+        told(desk, "adapter")
     opened.misfit = ""
-    assert list(desk.events("space", setup("adapter"), QUESTION))
+    assert told(desk, "adapter")
 
 
 def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,3 +193,63 @@ def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch
         desk.offer("space")
     with pytest.raises(ConfigError, match="cannot be used"):
         desk.offer("../../etc")
+
+
+# Servers
+
+
+def asking(server: Server, opened: Opened) -> SetUp:
+    where = {"base_url": server.url, "model": "far"}
+    return made(["endpoint"], {"evidence": False, "tau": None}, AnswerSpec(), where)
+
+
+def test_an_endpoint_answers_as_a_tier(opened: Opened) -> None:
+    with serving(lambda body: "Huygens") as server:
+        events = list(Desk().events("space", asking(server, opened), QUESTION))
+    trace = events[-1].trace  # type: ignore[union-attr]
+    assert (trace.answer.text, trace.tier, trace.error) == ("Huygens", "far", "")
+    assert any(isinstance(event, Token) and event.text == "Huygens" for event in events)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (429, "429"),
+        (401, "401"),
+        ("drop", ""),
+        ("break", "in the middle"),
+        ((200, {}, "<html>no</html>"), ""),
+    ],
+    ids=["429", "401", "drop", "break", "html"],
+)
+def test_an_endpoint_that_fails_is_said_and_frees_the_desk(fault: Any, said: str, opened: Opened) -> None:
+    desk = Desk()
+    with serving() as server:
+        server.script.extend([fault] * (1 + PATIENCE["retries"]))
+        *_, failed = desk.events("space", asking(server, opened), QUESTION)
+        error = failed.trace.error  # type: ignore[union-attr]
+        assert said in error and error.endswith(".") and "\n" not in error
+        server.script.clear()
+        *_, last = desk.events("space", asking(server, opened), QUESTION)
+        assert (last.trace.answer.text, last.trace.error) == ("Paris", "")  # type: ignore[union-attr]
+
+
+def test_a_server_that_never_answers_does_not_hold_the_desk(opened: Opened) -> None:
+    """Stopping leaves the call to its own time-out; the next question is answered meanwhile."""
+    desk = Desk()
+    with serving(script=["hang"]) as server:
+        events = desk.events("space", asking(server, opened), QUESTION)
+        for event in events:
+            if event is None and server.seen:
+                break
+        events.close()  # type: ignore[attr-defined]
+        *_, last = desk.events("space", asking(server, opened), QUESTION)
+        assert last.trace.answer.text == "Paris"  # type: ignore[union-attr]
+
+
+def test_a_space_asks_no_endpoint(opened: Opened) -> None:
+    desk = Desk(endpoints=False)
+    assert "endpoint" not in desk.offer("space").tiers
+    with serving() as server, pytest.raises(ConfigError, match="No endpoint can be asked here"):
+        list(desk.events("space", asking(server, opened), QUESTION))
+    assert server.seen == []

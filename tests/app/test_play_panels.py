@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.play import panels
+from app.play import found, markup, panels, steps
 from app.play.view import View, follow
 from engine.errors import ModelError
 from engine.inference.events import Answered, Compressed, Drafted, Event, Prompted, Retrieved, Token, Verified
@@ -30,7 +30,7 @@ def words(markup: str) -> str:
 
 
 def drawn(view: View) -> str:
-    shown = (panels.answer(view, "a"), panels.steps(view), panels.evidence(view, "a"), panels.cost(view))
+    shown = (panels.answer(view, "a"), steps.steps(view), found.evidence(view, "a"), panels.cost(view))
     return "".join(shown)
 
 
@@ -69,14 +69,14 @@ def test_an_accepted_answer_shows_its_citation_decision_and_cost() -> None:
 def test_a_citation_jumps_to_its_bullet_in_the_chunk() -> None:
     view = seen(accepted())
     (target,) = re.findall(r'href="#([^"]+)"', panels.answer(view, "ask"))
-    evidence = panels.evidence(view, "ask")
+    evidence = found.evidence(view, "ask")
     marks = dict(re.findall(r'<mark id="([^"]+)"[^>]*>(.*?)</mark>', evidence))
     assert words(marks[target]) == f"[2] {SECOND}"
     assert len(marks) == 2 and len(re.findall('class="bt-cited"', evidence)) == 1
 
 
 def test_the_chunk_is_whole_with_its_bullets_and_scores() -> None:
-    evidence = panels.evidence(seen(accepted()), "ask")
+    evidence = found.evidence(seen(accepted()), "ask")
     shown = words(evidence)
     assert "fused 0.98, dense 0.61, BM25 4.2 · 2 bullets" in shown
     assert words(re.sub(r"\[\d\]", "", evidence.split('bt-text">')[1])) == TEXT
@@ -86,25 +86,60 @@ def test_the_chunk_is_whole_with_its_bullets_and_scores() -> None:
 @pytest.mark.parametrize("order", [(FIRST, SECOND), (SECOND, FIRST)])
 def test_bullets_are_marked_in_the_chunks_own_order(order: tuple[str, str]) -> None:
     view = seen([Retrieved((hit(),), 1.0), Compressed(bullets(*order), 1.0)])
-    marks = re.findall(r"<mark .*?</mark>", panels.evidence(view, "a"))
+    marks = re.findall(r"<mark .*?</mark>", found.evidence(view, "a"))
     assert [words(mark)[4:] for mark in marks] == [FIRST, SECOND]
 
 
 def test_an_escalation_says_why_and_shows_both_turns() -> None:
     view = seen(escalated())
-    assert words(panels.answer(view, "a")).startswith("Escalated 1655 [2] Accepted: large: score 0.88")
-    steps = words(panels.steps(view))
-    assert "small Draft: “1969 [2]”" in steps and "large Draft: “1655 [2]”" in steps
-    assert "Escalated: the year 1969 is not in bullet 2." in steps
+    assert words(panels.answer(view, "a")).startswith(
+        "Escalated 1655 [2] Escalated: the year 1969 is not in bullet 2. Accepted: large: score 0.88"
+    )
+    turns = words(steps.steps(view))
+    assert "small Draft: “1969 [2]”" in turns and "large Draft: “1655 [2]”" in turns
+    assert "Escalated: the year 1969 is not in bullet 2." in turns
 
 
 def test_tau_is_marked_in_the_bar_and_named_in_words() -> None:
-    first, second = re.findall(r'<tr class="bt-score">.*?</tr>', panels.steps(seen(escalated())))
+    first, second = re.findall(r'<tr class="bt-score">.*?</tr>', steps.steps(seen(escalated())))
     assert "score, uncalibrated (tau 0.70)" in words(first) and "left:70.0%" in first
     assert "score, uncalibrated (tau 0.20)" in words(second) and "left:20.0%" in second
-    calibrated = panels.bars(Verdict(True, 0.8, {"coverage": 1.0}, calibrated=True), 0.5)
+    calibrated = steps.bars(Verdict(True, 0.8, {"coverage": 1.0}, calibrated=True), 0.5)
     assert "P(correct) (tau 0.50)" in words(calibrated)
     assert "words found in the cited bullets 1.00" in words(calibrated)
+
+
+def test_the_parts_that_say_most_are_in_sight_and_the_others_folded() -> None:
+    parts = {"brief": 0.3, "coverage": 0.1, "peer": 0.2}
+    shown, folded = steps.bars(Verdict(True, 0.8, parts), 0.5).split("<details>")
+    assert "words found in the cited bullets 0.10" in words(shown) and "short" not in words(shown)
+    assert words(folded) == "2 more parts The other parts short 0.30 another tier says the same 0.20"
+
+
+def test_each_format_is_shown_with_its_citations_as_links_once() -> None:
+    def shown(shape: str, shaped: str) -> str:
+        view = View("Who?", shape=shape)
+        view.take(Answered(answered(shaped=shaped, decision="")))
+        return panels.answer(view, "a")
+
+    for shape, shaped in (
+        ("short", "Christiaan Huygens [2]"),
+        ("sentence", f"{SECOND} [2]"),
+        ("yes/no", f"Yes: {SECOND} [2]"),
+    ):
+        assert words(shown(shape, shaped)) == f"Accepted {shaped}"
+        assert re.findall(r'href="#a-b(\d)"', shown(shape, shaped)) == ["2"]
+    data = shown("json", '{"answer": "Christiaan Huygens [9]", "citations": [{"number": 2}]}')
+    assert "\n  &quot;answer&quot;" in data.replace("&#123;", "{") and re.findall("#a-b(.)", data) == ["2"]
+
+
+def test_the_time_of_a_later_tier_stands_behind_its_name() -> None:
+    view = View("Who?", last="large model")
+    view.take(
+        Answered(answered(ms={"retrieve": 12.0, "draft": 80.0, "large: draft": 900.0, "large: read": 0.1}))
+    )
+    assert "Time 992 ms (retrieve 12, draft 80; large: draft 900)" in words(panels.cost(view))
+    assert "6 % of asking the large model alone" in words(panels.cost(view))
 
 
 def test_a_refusal_says_so_and_that_little_was_found() -> None:
@@ -112,8 +147,8 @@ def test_a_refusal_says_so_and_that_little_was_found() -> None:
     assert words(panels.answer(view, "a")).startswith(
         "Refused I don't know Refused: the reader finds no answer"
     )
-    assert "Low relevance" in words(panels.evidence(view, "a"))
-    assert "Low relevance" not in words(panels.evidence(seen(accepted()), "a"))
+    assert "Low relevance" in words(found.evidence(view, "a"))
+    assert "Low relevance" not in words(found.evidence(seen(accepted()), "a"))
 
 
 def test_an_answer_without_a_citation_is_marked() -> None:
@@ -137,7 +172,7 @@ def test_what_was_found_stays_when_it_fails() -> None:
     kinds = list(follow(view, failing()))
     assert kinds[-1] is not Answered and view.done and view.trace is None
     assert words(panels.answer(view, "a")) == "Stopped by an error The model is gone: load it again."
-    assert SECOND in words(panels.evidence(view, "a"))
+    assert SECOND in words(found.evidence(view, "a"))
 
 
 def test_tokens_are_drawn_at_most_once_a_frame_and_the_last_word_is_not_lost() -> None:
@@ -185,7 +220,7 @@ def test_nobodys_text_becomes_markup() -> None:
     for event in events:
         view.take(event)
         view.warnings = [EVIL]
-        shown = drawn(view) + panels.side(EVIL, view, "c", hidden=False) + panels.status(EVIL)
+        shown = drawn(view) + panels.side(EVIL, view, "c", hidden=False) + markup.status(EVIL)
         shown += panels.side(EVIL, view, "c", hidden=True) + panels.standing(EVIL)
         tags = Tags(shown)
         assert "img" not in tags.tags and "script" not in tags.tags and tags.open == []
@@ -205,10 +240,10 @@ def test_a_blind_side_tells_nothing_of_its_set_up() -> None:
 
 
 def test_long_text_is_cut_where_it_is_shown() -> None:
-    assert len(panels.esc("x" * 100_000)) < panels.SHOWN + 10
+    assert len(markup.esc("x" * 100_000)) < markup.SHOWN + 10
 
 
 def test_every_feature_of_the_verifier_has_words() -> None:
-    from engine.inference.verify import REASONS
+    from engine.inference.doubt import REASONS
 
-    assert set(REASONS) <= set(panels.PARTS)
+    assert set(REASONS) <= set(steps.PARTS)

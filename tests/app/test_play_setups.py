@@ -17,7 +17,7 @@ from storage.db import connect
 from tests.app.scripted import QUESTION, ScriptedDesk, accepted
 
 BASE = AnswerSpec(tau=0.2, accept=0.7)
-STRIP: tuple[Any, ...] = (["adapter", "large"], 3, 6, "short", 0.7, 0.2, 0, 0.7, True, True)
+STRIP: tuple[Any, ...] = (["adapter", "large"], 3, 6, "short", 0.7, 0.2, 0, 0.7, True, True, "", "", "")
 
 
 @pytest.mark.parametrize("question", ["", "  \n", None, 7, "???", "\u200b"])
@@ -69,9 +69,43 @@ def test_the_strip_gives_the_defaults_back_to_the_last_digit() -> None:
     assert moved.answer.tau == 0.25
 
 
+def test_an_endpoint_is_a_tier_of_its_own_with_the_name_of_its_key() -> None:
+    offer = ScriptedDesk().offer("space")
+    place = (" http://127.0.0.1:8000/v1/ ", "llama", "GROQ_API_KEY")
+    setup = chosen(offer, (["endpoint", "small"], *STRIP[1:10], *place))
+    assert setup.tiers == ("small", "endpoint") and setup.endpoint is not None
+    assert setup.endpoint.base_url == "http://127.0.0.1:8000/v1" and setup.endpoint.key_env == "GROQ_API_KEY"
+    assert setup.last == "OpenAI-compatible endpoint" and "llama" in setup.label
+    assert chosen(offer, (*STRIP[:10], *place)).endpoint is None  # where its tier is not chosen
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (("", "", ""), "give a url"),
+        (("file:///etc/passwd", "m", ""), "give a url"),
+        (("http://me:secret@x/v1", "m", ""), "must hold no name, password or query"),
+        (("http://127.0.0.1:8000/v1", "", ""), "setting model = '' cannot be used"),
+        (("http://127.0.0.1:8000/v1", "m", "sk-abcdef"), "ends in _API_KEY"),
+        (("http://127.0.0.1:8000/v1", "m", "AWS_SECRET_ACCESS_KEY"), "ends in _API_KEY"),
+        (("http://127.0.0.1:8000/v1", "m", "HOME"), "ends in _API_KEY"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_asked_is_said(place: tuple[str, str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        chosen(ScriptedDesk().offer("space"), (["endpoint"], *STRIP[1:10], *place))
+
+
+def test_an_endpoint_without_a_place_is_said() -> None:
+    with pytest.raises(ConfigError, match="say where the endpoint is: its base URL and its model"):
+        made(["endpoint"], {}, BASE)
+    with pytest.raises(ConfigError, match="and no 'key'"):
+        made(["endpoint"], {}, BASE, {"base_url": "http://x/v1", "model": "m", "key": "sk-1"})
+
+
 @pytest.mark.parametrize("tiers", [None, "large", ["teacher"], [7]])
 def test_the_strip_takes_offered_tiers_only(tiers: Any) -> None:
-    with pytest.raises(ConfigError, match="Choose tiers among small, adapter, reader, large"):
+    with pytest.raises(ConfigError, match="Choose tiers among small, adapter, reader, large, endpoint"):
         chosen(ScriptedDesk().offer("space"), (tiers, *STRIP[1:]))
 
 
@@ -109,7 +143,7 @@ def test_sides_run_one_after_the_other() -> None:
     desk = ScriptedDesk()
     begun = compared(Table(), desk)
     assert begun.done and desk.closed == 2 and desk.most == 1
-    assert all(side.described["answer"] == "Christiaan Huygens" for side in begun.sides)
+    assert all(side.view.trace.answer.text == "Christiaan Huygens" for side in begun.sides)
 
 
 def test_a_vote_is_kept_with_all_that_a_preference_pair_needs(
