@@ -37,8 +37,7 @@ def decide(
         return Decision(stands, verdict.reason.replace(": ", f": {who}", 1))
     if verdict.score >= (spec.accept or 0.0):
         return Decision("accept", f"accepted: {who}{belief} is at least {spec.accept:.2f}")
-    doubt = verdict.reason.removeprefix("refused: ")
-    doubt = "" if doubt.startswith("accepted: ") else doubt  # it is in doubt here and would stand alone
+    doubt = verdict.doubt
     if verdict.score < spec.hopeless:
         why = f"{who}{belief} is below {spec.hopeless:.2f}, so no further tier is asked"
         said = "accepted" if stands == "accept" else "refused"

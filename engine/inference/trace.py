@@ -38,13 +38,14 @@ class Answer:
 class Verdict:
     """The verifier's word on one answer. `score` is its belief 0..1 that the answer is right: P(correct)
     where `calibrated`, else an uncalibrated sum; `parts` the features it was made of, `reason` one plain
-    sentence."""
+    sentence, `doubt` what speaks most against it, whether it is supported or not."""
 
     supported: bool
     score: float
     parts: dict[str, float] = field(default_factory=dict)
     reason: str = ""
     calibrated: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _judged(parts: dict[str, float], score: float, tau: float, doubt: str, calib
     supported = score >= tau
     name = "P(correct)" if calibrated else "score"
     reason = f"accepted: {name} {score:.2f} is at least tau {tau:.2f}" if supported else f"refused: {doubt}"
-    return Verdict(supported, score, parts, reason, calibrated)
+    return Verdict(supported, score, parts, reason, calibrated, doubt)
 
 
 def _held(parts: Mapping[str, float]) -> bool:

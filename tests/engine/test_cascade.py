@@ -27,7 +27,8 @@ def said(text: str, *citations: int) -> Answer:
 
 
 def verdict(score: float) -> Verdict:
-    return Verdict(True, score, {}, "refused: the year 1969 is not in bullet 2", True)
+    doubt = "the year 1969 is not in bullet 2"
+    return Verdict(True, score, {}, f"refused: {doubt}", True, doubt)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,17 @@ def test_below_hopeless_no_tier_is_asked_and_tau_says_whether_the_draft_stands()
 
 
 def test_what_would_stand_alone_is_not_called_accepted_when_it_escalates() -> None:
-    stands = Verdict(True, 0.4, {}, "accepted: P(correct) 0.40 is at least tau 0.20", True)
-    made = decide(said("x", 1), stands, SPEC, last=False, sampled=True, tier="small")
-    assert made.reason == "escalated: small: P(correct) 0.40 is below 0.70"
+    accepted = "accepted: P(correct) 0.40 is at least tau 0.20"
+    for doubt, words in (("", ""), ("the answer is long", "the answer is long (")):
+        stands = Verdict(True, 0.4, {}, accepted, True, doubt)
+        made = decide(said("x", 1), stands, SPEC, last=False, sampled=True, tier="small")
+        assert made.reason == f"escalated: {words}small: P(correct) 0.40 is below 0.70{')' if doubt else ''}"
+
+
+def test_what_the_last_tier_is_judged_by_names_it_behind_the_word() -> None:
+    judged = Verdict(True, 0.4, {}, "accepted: P(correct) 0.40 is at least tau 0.20", True)
+    made = decide(said("x", 1), judged, SPEC, last=True, sampled=True, tier="large")
+    assert made.reason == "accepted: large: P(correct) 0.40 is at least tau 0.20"
 
 
 def test_the_reason_of_an_escalation_names_the_doubt_and_the_numbers() -> None:
@@ -84,7 +93,7 @@ def test_a_tier_that_does_not_know_is_followed_by_the_next_and_the_last_one_refu
 
 
 def test_an_uncalibrated_score_is_not_called_a_probability() -> None:
-    doubted = Verdict(True, 0.4, {}, "refused: doubt", False)
+    doubted = Verdict(True, 0.4, {}, "refused: doubt", False, "doubt")
     reason = decide(said("x"), doubted, SPEC, last=False, sampled=True).reason
     assert "uncalibrated score 0.40" in reason and "P(correct)" not in reason
 
