@@ -15,7 +15,6 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.inference.events import Answered, Drafted, Event, Token
 from engine.inference.local import LocalTier
-from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, answer, last
 from engine.inference.trace import Trace
 from engine.progress import Progress, Report, silent
