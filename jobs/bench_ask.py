@@ -157,10 +157,10 @@ def shown(result: dict[str, Any]) -> str:
                 f"{name:<12} {one['n']:>4} {one['p50']:>8.0f} {one['p95']:>8.0f} {limit:>7}   {spent:<20} "
                 f"{WHAT[name]}{_kept(one['p95'], one['limit'])}"
             )
-    share, limit = result["compression"], LIMITS["compression"]
+    share, most = result["compression"], LIMITS["compression"]
     lines.append(
-        f"{'compression':<12} {'':>4} {share:>7.1f}% {'':>8} {limit:>6.0f}%   {'':<20} "
-        f"{WHAT['compression']}{_kept(share, limit)}"
+        f"{'compression':<12} {'':>4} {share:>7.1f}% {'':>8} {most:>6.0f}%   {'':<20} "
+        f"{WHAT['compression']}{_kept(share, most)}"
     )
     stages = ", ".join(f"{name} {value:.0f}" for name, value in result["stages"].items())
     return "\n".join([*lines, "", f"Median ms by stage, where it was taken: {stages}"])
