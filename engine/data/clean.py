@@ -5,7 +5,7 @@ Each filter is a field of CleanSpec and can be turned off; cleaning again withou
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -13,14 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.data import pii, tidy
 from engine.data.dedupe import near, same
+from engine.data.following import Followed, follow
 from engine.data.language import languages
 from engine.data.quality import quality
-from engine.data.records import Corpus, Document, Question
+from engine.data.records import Corpus, Document
 from engine.errors import DataError
 from engine.progress import Progress, Report, silent
 
 EXAMPLES = 5
 SHOWN = 160
+NO_TWINS: Mapping[str, str] = {}
 EDGES = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)  # letters
 
 
@@ -52,11 +54,12 @@ class CleanSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Removed:
-    """A document that a filter left out."""
+    """A document that a filter left out; `kept` is the one that says the same, if that was why."""
 
     filter: str
     reason: str
     document: Document
+    kept: str = ""
 
 
 @dataclass
@@ -78,11 +81,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The clean corpus, what was removed, and what each filter that was on did. `before` and `after` are
-    histograms: {"letters": [[from, count] ...], "quality": ...}."""
+    """The clean corpus, what was removed, what became of the questions, and what each filter that was on did.
+    `before` and `after` are histograms: {"letters": [[from, count] ...], "quality": ...}."""
 
     corpus: Corpus
     removed: tuple[Removed, ...]
+    questions: Followed
     steps: tuple[Step, ...]
     before: dict[str, list[list[float]]]
     after: dict[str, list[list[float]]]
@@ -91,6 +95,11 @@ class Cleaned:
         """All of it but the documents, as JSON takes it."""
         return {
             "documents": {"kept": len(self.corpus.documents), "removed": len(self.removed)},
+            "questions": {
+                "kept": len(self.questions.questions),
+                "moved": self.questions.moved,
+                "removed": len(self.questions.lost),
+            },
             "steps": [asdict(step) for step in self.steps],
             "before": self.before,
             "after": self.after,
@@ -98,8 +107,8 @@ class Cleaned:
 
 
 def clean(corpus: Corpus, spec: CleanSpec, report: Report = silent) -> Cleaned:
-    """Run the filters of `spec` in order over the documents; questions, chats and pairs stay, with answers
-    masked and places moved as their documents were. Raises DataError if no document is left."""
+    """Run the filters of `spec` in order over the documents; chats and pairs stay, questions follow their
+    documents (following.py). Raises DataError if no document is left."""
     documents = list(corpus.documents)
     before = _histograms(documents)
     removed: list[Removed] = []
@@ -129,9 +138,16 @@ def clean(corpus: Corpus, spec: CleanSpec, report: Report = silent) -> Cleaned:
             f"Cleaning leaves no document: {worst.removed} went by the filter {worst.filter}, such as "
             f"{removed[0].document.id!r} ({removed[0].reason}). Turn that filter off or set it lower."
         )
-    questions = _followed(corpus, documents, spec)
-    made = replace(corpus, documents=tuple(documents), questions=questions)
-    return Cleaned(made, tuple(removed), tuple(steps), before, _histograms(documents))
+    followed = follow(
+        corpus.questions,
+        corpus.documents,
+        documents,
+        {one.document.id: one.kept for one in removed if one.kept},
+        {one.document.id: f"its document was left out: {one.reason}" for one in removed},
+        lambda text: _right(text, spec),
+    )
+    made = replace(corpus, documents=tuple(documents), questions=followed.questions)
+    return Cleaned(made, tuple(removed), followed, tuple(steps), before, _histograms(documents))
 
 
 Filtered = tuple[list[Document], list[Removed]]
@@ -189,20 +205,19 @@ def _quality(documents: Sequence[Document], spec: CleanSpec, step: Step, report:
 
 def _exact(documents: Sequence[Document], spec: CleanSpec, step: Step, report: Report) -> Filtered:
     found = same(document.text for document in documents)
-    reasons = (
-        f"the same text as {documents[found[place]].id!r}" if place in found else ""
-        for place in range(len(documents))
-    )
-    return _parted(documents, reasons, step)
+    twins = {documents[place].id: documents[first].id for place, first in found.items()}
+    reasons = (f"the same text as {twins[d.id]!r}" if d.id in twins else "" for d in documents)
+    return _parted(documents, reasons, step, twins)
 
 
 def _near(documents: Sequence[Document], spec: CleanSpec, step: Step, report: Report) -> Filtered:
     found = near([document.text for document in documents], spec.near, report)
+    twins = {documents[place].id: documents[first].id for place, (first, _) in found.items()}
     reasons = (
         f"shares {found[place][1]:.0%} with {documents[found[place][0]].id!r}" if place in found else ""
         for place in range(len(documents))
     )
-    return _parted(documents, reasons, step)
+    return _parted(documents, reasons, step, twins)
 
 
 def _mask(documents: Sequence[Document], spec: CleanSpec, step: Step, report: Report) -> Filtered:
@@ -233,39 +248,24 @@ def _changed(before: Document, after: Document, step: Step) -> Document:
     return after
 
 
-def _parted(documents: Sequence[Document], reasons: Iterable[str], step: Step) -> Filtered:
+def _parted(
+    documents: Sequence[Document], reasons: Iterable[str], step: Step, twins: Mapping[str, str] = NO_TWINS
+) -> Filtered:
     """The documents without a reason to go, and the others with theirs."""
     kept, gone = [], []
     for document, reason in zip(documents, reasons, strict=True):
         if reason:
-            gone.append(Removed(step.filter, reason, document))
+            gone.append(Removed(step.filter, reason, document, twins.get(document.id, "")))
             step.show(document.id, document.text, reason)
         else:
             kept.append(document)
     return kept, gone
 
 
-def _followed(corpus: Corpus, documents: Sequence[Document], spec: CleanSpec) -> tuple[Question, ...]:
-    """The questions of changed documents: their words put right in the same way, their places found again; a
-    place that can't be found is dropped, the question stays."""
-    now = {document.id: document for document in documents}
-    old = {document.id: document for document in corpus.documents}
-
-    def right(text: str) -> str:
-        text = tidy.normalise(text) if spec.normalise else text
-        return pii.mask(text, _kinds(spec)).text if spec.pii else text
-
-    found = []
-    for question in corpus.questions:
-        document = now.get(question.document or "")
-        if document is None or document.text == old[document.id].text:
-            found.append(question)
-            continue
-        answers = tuple(dict.fromkeys(map(right, question.answers)))
-        starts = tidy.moved(answers, question.starts, old[document.id].text, document.text)
-        changed = {"question": right(question.question), "evidence": right(question.evidence)}
-        found.append(replace(question, answers=answers, starts=starts, **changed))
-    return tuple(found)
+def _right(text: str, spec: CleanSpec) -> str:
+    """What is done to a document's text, done to a question or an answer."""
+    text = tidy.normalise(text) if spec.normalise else text
+    return pii.mask(text, _kinds(spec)).text if spec.pii else text
 
 
 def _histograms(documents: Sequence[Document]) -> dict[str, list[list[float]]]:

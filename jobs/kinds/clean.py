@@ -5,6 +5,7 @@ The dataset it is made of stays: to undo a filter, clean that one again with the
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ TITLE = "Clean"
 ABOUT = "leave out duplicates, boilerplate and poor text"
 MAKES = "dataset"
 DEVICE = False
-VERSION = 1
-REPORT, REMOVED = "clean.json", "removed.jsonl"
+VERSION = 2
+REPORT, REMOVED, LOST = "clean.json", "removed.jsonl", "removed-questions.jsonl"
 
 
 class Spec(CleanSpec):
@@ -60,7 +61,9 @@ def run(job: Job) -> str:
     )
     told = read_report(place)
     steps = ", ".join(f"{step['removed']} {step['filter']}" for step in told["steps"] if step["removed"])
-    job.say(f"{told['documents']['kept']} documents kept, {steps or 'none left out'}")
+    lost = told["questions"]["removed"]
+    asked = f"; {lost} questions left out with their documents" if lost else ""
+    job.say(f"{told['documents']['kept']} documents kept, {steps or 'none left out'}{asked}")
     return under_home(place)
 
 
@@ -88,3 +91,7 @@ def _beside(folder: Path, made: Cleaned) -> None:
                 "text": one.document.text,
             }
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    if made.questions.lost:
+        with (folder / LOST).open("w", encoding="utf-8") as out:
+            for question, reason in made.questions.lost:
+                out.write(json.dumps({"reason": reason} | asdict(question), ensure_ascii=False) + "\n")

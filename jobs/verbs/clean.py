@@ -34,6 +34,12 @@ def _run(options: argparse.Namespace) -> None:
         print_json({"name": job.name, "dataset": place.name, **told})
         return
     print(f"{told['documents']['kept']} documents kept, {told['documents']['removed']} left out")
+    asked = told["questions"]
+    if asked["moved"] or asked["removed"]:
+        print(
+            f"{asked['kept']} questions kept, {asked['moved']} of them about a document that says the same, "
+            f"{asked['removed']} left out with their documents"
+        )
     for step in told["steps"]:
         print(f"{step['filter']:<12} changed {step['changed']:>6}  left out {step['removed']:>6}")
         for example in step["examples"][:2]:

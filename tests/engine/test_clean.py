@@ -158,6 +158,53 @@ def test_the_same_texts_give_the_same_duplicates() -> None:
     assert near(texts, 0.7) == near(texts, 0.7) != {}
 
 
+def about(document: str | None, answer: str = "", **more: Any) -> Question:
+    answers = (answer,) if answer else ()
+    return Question(f"q-{document}-{answer}", "What is told?", answers, document, **more)
+
+
+def test_questions_follow_a_duplicate_to_what_is_kept_and_are_lost_with_what_is_not() -> None:
+    twin = PROSE[0].upper()
+    word = PROSE[0].split()[3]
+    near_twin = PROSE[0].replace(word, "changed", 1)
+    texts = (PROSE[0], twin, near_twin, "short", PROSE[1])
+    asked = (
+        about("d1", word.upper(), starts=(twin.index(word.upper()),)),
+        about("d2", "changed"),
+        about("d3", "short"),
+        about("d3"),
+        about("d4", PROSE[1].split()[0], starts=(0,)),
+        about("elsewhere", "anything"),
+    )
+    spec = OFF.model_copy(update={"exact": True, "near": 0.7, "shortest": 10})
+    made = clean(Corpus(documents(*texts), asked), spec)
+    assert [document.id for document in made.corpus.documents] == ["d0", "d4"]
+    kept = {question.id: question for question in made.corpus.questions}
+    first = kept[asked[0].id]
+    assert first.document == "d0" and first.answers == (word.upper(),)
+    assert asked[1].id not in kept and asked[2].id not in kept
+    assert kept[asked[3].id].document is None
+    assert kept[asked[4].id] == asked[4] and kept[asked[5].id] == asked[5]
+    reasons = {question.id: reason for question, reason in made.questions.lost}
+    assert "shares" in reasons[asked[1].id] and "5 letters" in reasons[asked[2].id]
+    assert made.report()["questions"] == {"kept": 4, "moved": 1, "removed": 2}
+
+
+def test_a_chain_of_duplicates_ends_at_the_one_that_is_left() -> None:
+    near_twin = PROSE[0].replace(PROSE[0].split()[3], "changed", 1)
+    texts = (PROSE[0], near_twin, f" {near_twin}")
+    answer = PROSE[0].split()[-2]
+    spec = OFF.model_copy(update={"exact": True, "near": 0.7})
+    made = clean(Corpus(documents(*texts), (about("d2", answer),)), spec)
+    assert [question.document for question in made.corpus.questions] == ["d0"]
+
+
+def test_personal_data_is_masked_in_questions_whatever_they_are_about() -> None:
+    asked = Question("q", "Who is ada@velden.example?", ("Ada",), "d0")
+    made = clean(Corpus(documents(PROSE[0]), (asked,)), OFF.model_copy(update={"pii": "all"}))
+    assert made.corpus.questions[0].question == "Who is [EMAIL]?"
+
+
 # Length, language, quality
 
 
