@@ -108,9 +108,7 @@ def running(
                 active |= row["state"] in jobcard.UNFINISHED
         return active
 
-    st.subheader(
-        "Running now" if any(row["state"] in jobcard.UNFINISHED for row in latest) else "The last job"
-    )
+    st.header("Running now" if any(row["state"] in jobcard.UNFINISHED for row in latest) else "The last job")
     if any(row["id"] in ids and row["state"] in jobcard.UNFINISHED for row in latest):
         worker_missing()
     watching(draw, any(row["state"] in jobcard.UNFINISHED for row in latest))

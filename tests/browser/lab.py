@@ -3,6 +3,10 @@ picture."""
 
 import os
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from app.frame import PAGES
+from storage import jobs, queue
+from storage.db import connect
 
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
@@ -72,3 +78,30 @@ def go(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     drawn(page)
+
+
+@contextmanager
+def working(home: Path) -> Iterator[None]:
+    """A real worker on a workspace, ended with all its children."""
+    with (home / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobs", "worker"],
+            cwd=SCREENS.parents[1],
+            env={**os.environ, "BANTAM_HOME": str(home), "BANTAM_CANCEL_SECONDS": "5"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        yield
+        db = connect(home)
+        for row in jobs.unfinished(db):
+            queue.request_cancel(db, row["id"])
+        deadline = time.monotonic() + 60
+        while jobs.unfinished(db) and time.monotonic() < deadline:
+            time.sleep(0.2)  # the worker ends its children, first kindly
+        db.close()
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()

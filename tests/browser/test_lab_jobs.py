@@ -2,10 +2,6 @@
 progress is there; cancel and resume are heard by a real worker.
 """
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlite_utils import Database
 
-from storage import jobs, queue
+from storage import jobs
 from storage.db import connect
-from tests.browser.conftest import PATIENCE, ROOT
-from tests.browser.lab import Lab, go, picture
+from tests.browser.conftest import PATIENCE
+from tests.browser.lab import Lab, go, picture, working
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -28,29 +24,8 @@ def lab(serve: Callable[[Path], Lab], tmp_path: Path) -> Lab:
 
 @pytest.fixture
 def worker(lab: Lab) -> Iterator[None]:
-    """A real worker on the lab's workspace, ended with all its children."""
-    with (lab.home / "worker.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jobs", "worker"],
-            cwd=ROOT,
-            env={**os.environ, "BANTAM_HOME": str(lab.home), "BANTAM_CANCEL_SECONDS": "5"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    with working(lab.home):
         yield
-        db = connect(lab.home)
-        for row in jobs.unfinished(db):
-            queue.request_cancel(db, row["id"])
-        deadline = time.monotonic() + 60
-        while jobs.unfinished(db) and time.monotonic() < deadline:
-            time.sleep(0.2)  # the worker ends its children, first kindly
-        db.close()
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def tab(browser: Browser) -> Page:
