@@ -39,9 +39,10 @@ def form(
     start: Mapping[str, Any] | None = None,
     leave: Sequence[str] = (),
     about: str = "",
+    warn: bool = True,
 ) -> None:
     """A form of a kind of job, with a line on what it is `about`; on submit the job is queued and a link to
-    it is shown."""
+    it is shown. A page that shows its jobs says itself that no worker runs (`warn` off)."""
     known = KINDS[kind]
     if heading:
         st.header(heading)
@@ -56,7 +57,7 @@ def form(
         sent = st.form_submit_button("Queue this job", type="primary", key=f"launch_{kind}_submit")
     if sent:
         with said():
-            submitted(queue.submit(kind, forms.made(known.Spec, values)))
+            submitted(queue.submit(kind, forms.made(known.Spec, values)), warn)
 
 
 def missing(kind: str, found: Mapping[str, Sequence[str]]) -> bool:
@@ -77,11 +78,12 @@ def missing(kind: str, found: Mapping[str, Sequence[str]]) -> bool:
     return bool(lacking)
 
 
-def submitted(id: str) -> None:
+def submitted(id: str, warn: bool = True) -> None:
     """Say that a job was queued, with the way to it, and what is missing for it to run."""
     st.success(f"Job {id} is queued.")
     st.page_link("views/jobs.py", label="Watch it on the page Jobs", query_params={"id": id})
-    worker_missing()
+    if warn:
+        worker_missing()
 
 
 def worker_missing() -> None:

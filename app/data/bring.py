@@ -59,7 +59,7 @@ def part(db: Database) -> None:
         upload()
         files(db)
     with st.expander("Import a sample, or a folder of this machine by its path"):
-        launch.form(db, "import", "", leave=("url",))
+        launch.form(db, "import", "", leave=("url",), warn=False)
     running(db, ("import",))
     last(db)
 
@@ -184,7 +184,7 @@ def from_web(db: Database) -> None:
 def submit(values: dict[str, Any]) -> None:
     """Queue an import, or say what is wrong with it."""
     with said():
-        launch.submitted(queue.submit("import", forms.made(KINDS["import"].Spec, values)))
+        launch.submitted(queue.submit("import", forms.made(KINDS["import"].Spec, values)), warn=False)
 
 
 def last(db: Database) -> None:

@@ -78,7 +78,7 @@ def form(db: Database) -> None:
                 values[one.field] = _switch(one, known[one.field])
         if st.button("Queue this job", type="primary", key="clean_submit"):
             with said():
-                launch.submitted(queue.submit("clean", forms.made(spec, values)))
+                launch.submitted(queue.submit("clean", forms.made(spec, values)), warn=False)
 
 
 def _switch(one: Filter, knob: forms.Knob) -> Any:

@@ -12,12 +12,11 @@ from typing import Any
 import streamlit as st
 from sqlite_utils import Database
 
-from app import jobcard
+from app import jobcard, launch
 from app.frame import watching, workspace
 from app.text import plain
 from engine.artifact import read_manifest, whole
 from engine.errors import ConfigError
-from jobs import queue
 from jobs.workspace import artifact
 from storage import artifacts, jobs
 
@@ -109,15 +108,9 @@ def running(
         return active
 
     st.header("Running now" if any(row["state"] in jobcard.UNFINISHED for row in latest) else "The last job")
-    if any(row["id"] in ids and row["state"] in jobcard.UNFINISHED for row in latest):
-        worker_missing()
+    if any(row["state"] == jobs.QUEUED for row in latest):
+        launch.worker_missing()
     watching(draw, any(row["state"] in jobcard.UNFINISHED for row in latest))
-
-
-def worker_missing() -> None:
-    """Say so when no worker takes jobs from the queue."""
-    if queue.worker() is None:
-        st.warning("No worker runs, so queued jobs wait: `make lab` starts one with these pages.")
 
 
 def downloads(rows: Callable[[], Iterable[Mapping[str, Any]]], name: str, key: str) -> None:
@@ -148,7 +141,8 @@ def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """The rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
     out = io.StringIO()
     found = list(rows)
-    writer = csv.DictWriter(out, list(found[0]) if found else [], lineterminator="\n")
+    names = list(dict.fromkeys(name for row in found for name in row))
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     for row in found:
         writer.writerow({name: _harmless(value) for name, value in row.items()})
@@ -167,4 +161,6 @@ def gone(id: str) -> ConfigError:
 
 
 def _harmless(value: Any) -> Any:
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -24,7 +24,7 @@ def part(db: Database) -> None:
     """The form, the jobs that run, and the review."""
     words = sets(db)
     with launching("Make preference pairs", bool(words)):
-        launch.form(db, "pairs", "", about=ABOUT)
+        launch.form(db, "pairs", "", about=ABOUT, warn=False)
     running(db, ("pairs",))
     st.header("Review")
     if not words:

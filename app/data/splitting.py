@@ -37,7 +37,7 @@ def part(db: Database) -> None:
     """The form, the jobs that run, and the divided datasets."""
     found = made_of(db, "split_of")
     with launching("Divide a dataset", bool(found)):
-        launch.form(db, "split", "", about=ABOUT)
+        launch.form(db, "split", "", about=ABOUT, warn=False)
     running(db, ("split",))
     st.header("Splits")
     if not found:

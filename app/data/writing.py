@@ -107,7 +107,7 @@ def submit(db: Database, kind: str, made: Any) -> None:
                 raise
             needs = [queue.submit("index", {"dataset": made.dataset})]
             st.caption(f"The dataset has no index yet, so the job {needs[0]} builds one first.")
-    launch.submitted(queue.submit(kind, made, needs=needs))
+    launch.submitted(queue.submit(kind, made, needs=needs), warn=False)
 
 
 def cost(db: Database, made: Any) -> None:

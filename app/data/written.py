@@ -57,7 +57,7 @@ def results(db: Database, found: dict[str, Thing]) -> None:
 def described(thing: Thing, names: dict[str, str]) -> str:
     """Written questions in one line."""
     made = thing.manifest
-    of = names.get(str(made.get("dataset")), "a dataset that is gone")
+    of = names.get(str(made.get("dataset")), "a dataset that is gone" if made.get("dataset") else "questions")
     return (
         f"{of}: {made.get('counts', {}).get('kept', 0)} kept, by {made.get('writer', '?')} ({thing.id[:6]})"
     )

@@ -19,8 +19,9 @@ from engine.data.synthesize import (
     Synthesis,
     synthesize,
 )
+from engine.data.tally import told
 from engine.evaluation.metrics import accuracy, f1
-from engine.progress import Progress
+from engine.progress import Metric, Progress
 from engine.retrieval.index import build
 from engine.retrieval.search import search
 from tests.corpus import DOCUMENTS, QUESTIONS
@@ -52,6 +53,7 @@ def test_the_counts_add_up_to_what_was_written(made: Synthesis, reports: list[An
     assert made.counts.keys() | made.reworded.keys() <= REASONS
     last = [said for said in reports if getattr(said, "stage", "") == "write questions"][-1]
     assert last.note == f"{sum(made.counts.values())} written"
+    assert told({one.name: one.value for one in reports if isinstance(one, Metric)}) == made.counts
     assert sum(made.counts.values()) > made.counts[KEPT] > 5
     assert sum(made.reworded.values()) == 2 * made.counts[KEPT]
     assert len(made.questions) == made.counts[KEPT] + made.reworded.get(KEPT, 0)
