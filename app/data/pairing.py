@@ -1,14 +1,19 @@
 """The part Pairs of the page Data: the job that makes preference pairs, and the pairs that there are. Looking
 at them one by one is reviewing.py's."""
 
+from typing import NamedTuple
+
 import streamlit as st
 from sqlite_utils import Database
 
-from app import launch
+from app import forms, launch
+from app.data import frames
 from app.data.common import launching, pick, running
 from app.data.reviewing import review
 from app.frame import nothing, said
 from engine.artifact import read_manifest, whole
+from jobs import queue
+from jobs.kinds import KINDS
 from jobs.review import place_of
 from jobs.shelf import things
 from jobs.workspace import artifact
@@ -20,11 +25,29 @@ ABOUT = (
 )
 
 
+class Source(NamedTuple):
+    """Where pairs come from, and the settings that count for it."""
+
+    title: str
+    fields: tuple[str, ...]
+
+
+ALWAYS, DRAWN = ("experiment", "margin", "ratio"), ("questions", "samples", "temperature", "device", "seed")
+TEACHER = ("base_url", "model", "key_env", "price_in", "price_out", "most_tokens", "most_cost")
+MORE = ("concurrency", "repairs", "timeout", "connect_timeout", "retries", "backoff")
+SOURCES = {
+    "votes": Source("Blind votes of people in the playground", ALWAYS),
+    "escalations": Source("Answers that stood after a doubted one, in what was voted on", ALWAYS),
+    "samples": Source("The small model's own samples, ranked by the verifier", ALWAYS + DRAWN),
+    "teacher": Source("A teacher's good and mediocre answers", (*ALWAYS, "questions", *TEACHER)),
+}
+
+
 def part(db: Database) -> None:
     """The form, the jobs that run, and the review."""
     words = sets(db)
     with launching("Make preference pairs", bool(words)):
-        launch.form(db, "pairs", "", about=ABOUT, warn=False)
+        form(db)
     running(db, ("pairs",))
     st.header("Review")
     if not words:
@@ -36,7 +59,50 @@ def part(db: Database) -> None:
         return
     id = pick("Pairs", words, "pairs_which")
     with said():
-        review(id, place_of(id))
+        place = place_of(id)
+        made(read_manifest(place).get("counts"))
+        review(id, place)
+
+
+def form(db: Database) -> None:
+    """Where the pairs come from, and the settings that count for it."""
+    st.caption(ABOUT)
+    spec = KINDS["pairs"].Spec
+    found, words = launch.choices(db, "pairs")
+    if launch.missing("pairs", found):
+        return
+    source = st.radio(
+        "Where they come from",
+        list(SOURCES),
+        format_func=lambda name: SOURCES[name].title if name in SOURCES else name,
+        key="pairs_source",
+        persist_state="session",
+    )
+    source = source if source in SOURCES else "votes"
+    key, values = f"pairs_{source}", {"source": source}
+    with st.form(key, border=True):
+        values |= forms.draw(spec, key, only=SOURCES[source].fields, choices=found, labels=words)
+        if source == "teacher":
+            with st.expander("More settings"):
+                values |= forms.draw(spec, key, only=MORE)
+        sent = st.form_submit_button("Queue this job", type="primary", key=f"{key}_submit")
+    if sent:
+        with said():
+            launch.submitted(queue.submit("pairs", forms.made(spec, values)), warn=False)
+
+
+def made(counts: dict[str, int] | None) -> None:
+    """What was dropped while the pairs were made, by reason."""
+    if counts:
+        with st.expander(f"Kept when they were made: {counts.get('kept', 0)} of {sum(counts.values())}"):
+            st.dataframe(
+                frames.verdicts(counts),
+                hide_index=True,
+                column_config=frames.SHARES,
+                key="pairs_counts",
+                alt="Pairs kept and dropped by reason",
+                width="content",
+            )
 
 
 def sets(db: Database) -> dict[str, str]:

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.data import common
 from app.data.mapping import MOST_BOXED
+from app.data.pairing import MORE, SOURCES
 from jobs import review
+from jobs.kinds import KINDS
 from storage import decisions, jobs
 from storage.db import connect
 from tests.app import datafilled, filled
@@ -287,6 +289,24 @@ def test_a_pair_is_accepted_rejected_skipped_and_taken_back(full: Path) -> None:
     ran(at.button(key="pairs_accept").click().run())
     assert "All pairs are decided" in said(at) and at.button(key="pairs_accept").disabled
     assert set(decisions.read(db).values()) == {"accepted"} and len(decisions.read(db)) == 3
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_pairs_are_made_of_what_was_chosen_with_its_settings_only(full: Path, source: str) -> None:
+    at = part("Pairs")
+    at.radio(key="pairs_source").set_value(source).run()
+    ran(at.button(key=f"pairs_{source}_submit").click().run())
+    if source == "teacher":
+        assert "pairs from a teacher need its model" in said(at) and not queued(full, "pairs")
+        at.text_input(key="pairs_teacher_model").input("teacher-large")
+        ran(at.button(key="pairs_teacher_submit").click().run())
+    (job,) = queued(full, "pairs")
+    assert (job["spec"]["source"], job["spec"]["experiment"]) == (source, "space")
+
+
+def test_every_setting_of_pairs_is_offered_for_some_source() -> None:
+    offered = {"source", *MORE, *(field for source in SOURCES.values() for field in source.fields)}
+    assert offered == set(KINDS["pairs"].Spec.model_fields)
 
 
 def test_keys_can_be_switched_off(full: Path) -> None:
