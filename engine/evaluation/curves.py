@@ -7,6 +7,7 @@ another and gains nothing. The random mix is the straight line between the two t
 where that gains most. APGR is that of Ong and others 2024, RouteLLM, arXiv:2406.18665.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 STEPS = 20
 LEAST_SEEN = 20  # pairs with a draft, below which nothing is called hopeless
-HOPELESS = tuple(step / 20 for step in range(9))  # shares of the questions that may be called so
+HOPELESS = tuple(step / 20 for step in range(1, 9))  # shares of the questions that may be called so
+ERRORS = 2.0  # standard errors that it must gain on dev
 
 
 @dataclass(frozen=True)
@@ -133,17 +135,34 @@ def banded(pairs: Sequence[Pair], hopeless: float) -> list[Pair]:
 
 def hopeless(pairs: Sequence[Pair]) -> float:
     """The belief below which escalating comes last, chosen on these (dev) pairs: of the beliefs that set
-    HOPELESS shares of them apart, the one with the highest gain over all shares escalated; the lowest wins a
-    tie. 0 with fewer than LEAST_SEEN drafts."""
+    HOPELESS shares of them apart, the one that gains most over all shares escalated, if that is more than
+    ERRORS standard errors of the gain; the lowest wins a tie. Else, and with fewer than LEAST_SEEN drafts, 0:
+    on few questions nearly any belief seems to gain something."""
     drafted = sorted(pair.believed for pair in pairs if pair.believed >= 0)
     if len(drafted) < LEAST_SEEN:
         return 0.0
-    tried = [0.0, *(drafted[int(share * len(drafted))] for share in HOPELESS[1:])]
-    return max(tried, key=lambda least: (round(sum(_gains(banded(pairs, least))), 9), -least))
+    plain, best, chosen = _gained(banded(pairs, 0.0)), 0.0, 0.0
+    for share in HOPELESS:
+        least = drafted[int(share * len(drafted))]
+        more = [one - two for one, two in zip(_gained(banded(pairs, least)), plain, strict=True)]
+        mean = sum(more) / len(more) if more else 0.0
+        error = math.sqrt(sum((one - mean) ** 2 for one in more)) / max(1, len(more))
+        if mean > best + 1e-9 and mean > ERRORS * error:
+            best, chosen = mean, least
+    return chosen
 
 
-def _gains(pairs: Sequence[Pair]) -> list[float]:
-    return [at_share(pairs, step / STEPS).gain for step in range(STEPS + 1)]
+def _gained(pairs: Sequence[Pair]) -> list[float]:
+    """What each question with an answer gains, averaged over all shares escalated."""
+    order = sorted(range(len(pairs)), key=lambda place: -pairs[place].doubt)
+    counts = [int(step / STEPS * len(pairs) + 1e-9) for step in range(STEPS + 1)]
+    result = []
+    for rank, place in enumerate(order):
+        small, large = pairs[place].small, pairs[place].large
+        up = sum(count > rank for count in counts) / len(counts)
+        if small is not None and large is not None:
+            result.append((place, small + up * (large - small)))
+    return [gain for _, gain in sorted(result)]
 
 
 def budget(pairs: Sequence[Pair], share: float) -> float:

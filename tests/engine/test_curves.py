@@ -92,6 +92,16 @@ def test_questions_that_nobody_answers_are_called_hopeless_and_asked_last() -> N
     assert dial == (0.4, 0.2) and not dial.escalates(0.1) and dial.escalates(-1.0)
 
 
+def test_what_may_be_chance_calls_nothing_hopeless() -> None:
+    """The least believed gain nothing, the others by one question in ten; then by all of them."""
+    few, all_ = (
+        [Pair(1.0 - (n % step == 0), 1.0, n / 60) if n >= 12 else Pair(1.0, 1.0, n / 60) for n in range(60)]
+        for step in (24, 1)
+    )
+    assert curves.hopeless(few) == 0
+    assert curves.hopeless(all_) == pytest.approx(12 / 60)
+
+
 def test_few_pairs_call_nothing_hopeless_and_a_tier_that_always_helps_leaves_nobody_out() -> None:
     assert curves.hopeless([Pair(None, None, n / 19) for n in range(19)]) == 0
     assert curves.hopeless([Pair(0.0, 1.0, n / 100) for n in range(100)]) == 0
