@@ -25,7 +25,7 @@ PARTS = ("Look", "Import", "Clean", "Split", "Synthesize", "Pairs")
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # the height of a picture in pixels
 SHOWN = {
-    ("Clean", "light"): 1500,
+    ("Clean", "light"): 1780,
     ("Synthesize", "light"): 2150,
     ("Pairs", "light"): 1180,
     ("Pairs", "dark"): 1180,
