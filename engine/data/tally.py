@@ -29,5 +29,7 @@ def tell(counts: Mapping[str, int], report: Report, spent: "Spent | None" = None
 
 
 def told(latest: Mapping[str, float | None]) -> dict[str, int]:
-    """The counts by reason among a job's latest numbers."""
-    return {name[len(ROWS) :]: int(value or 0) for name, value in latest.items() if name.startswith(ROWS)}
+    """The counts by reason among a job's latest numbers, without reasons that did not occur."""
+    return {
+        name[len(ROWS) :]: int(value) for name, value in latest.items() if name.startswith(ROWS) and value
+    }
