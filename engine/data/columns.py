@@ -161,3 +161,15 @@ def guess(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> dict[str
         if length and max(length.values()) >= LONG:
             found["text"] = max(length, key=lambda column: length[column])
     return found
+
+
+def hint(columns: Sequence[str]) -> str:
+    """What columns there are, for an error; and how to say which is what where that can be guessed."""
+    shown = ", ".join(name[:40] for name in columns[:8])
+    mapping = guess(columns[:100], ())
+    try:
+        check(mapping)
+    except ConfigError:
+        mapping = {}
+    said = f"; say which is what, such as {written(mapping)}" if mapping else ""
+    return f"it has: {shown}{said}"

@@ -97,17 +97,30 @@ class Files:
             with self.shelf.rejecting(place):
                 if isinstance(row, Unusable):
                     raise row
-                known = renamed(row, self.mapping)
-                if known is None:
-                    raise Unusable(
-                        f"none of the mapped columns ({', '.join(self.mapping.values())}) is in it"
-                    )
-                add_row(self.shelf, known, place, separator)
+                self._add_mapped(row, place, separator)
         if not some:
             raise Unusable("no rows")
 
+    def _add_mapped(self, row: dict[str, Any], place: Place, separator: str) -> None:
+        known = renamed(row, self.mapping)
+        if known is None:
+            mapped = ", ".join(self.mapping.values())
+            raise Unusable(f"none of the mapped columns ({mapped}) is in it; it has: {_few(row)}")
+        missing = [column for name, column in self.mapping.items() if name not in known]
+        try:
+            add_row(self.shelf, known, place, separator)
+        except Unusable as error:
+            if not missing:
+                raise
+            more = f"it has no column {missing[0][:40]!r}, which was mapped, only: {_few(row)}"
+            raise Unusable(f"{error}; {more}") from None
+
     def _fits(self, header: list[str]) -> bool:
         return bool(set(self.mapping.values()) & set(header)) if self.mapping else fits(header)
+
+
+def _few(row: Iterable[str]) -> str:
+    return ", ".join(name[:40] for name in islice(row, 8))
 
 
 @dataclass(frozen=True)

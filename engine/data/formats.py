@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from engine.data.columns import hint
 from engine.data.encoding import Unreadable, decoded, encoding_of
 
 __all__ = ["decoded"]
@@ -178,8 +179,7 @@ def _check_header(header: list[str], fits: Callable[[list[str]], bool]) -> None:
             "texts"
         )
     if not fits(header):
-        shown = ", ".join(name[:40] for name in header[:8])
-        raise Unusable(f"the header has neither a question nor a text column; it has: {shown}")
+        raise Unusable(f"the header has neither a question nor a text column; {hint(header)}")
     names = [name.strip().casefold() for name in header if name.strip()]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise Unusable(f"two columns are called {twice[:40]!r}; give each its own name")

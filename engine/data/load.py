@@ -4,6 +4,7 @@ zips of these. What cannot be used is reported, not fatal.
 Finds the files; how each is read is files.py's, how a row becomes a question rows.py's.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None, report: Report
     """
     corpus = _read(path, columns, report)
     if not (corpus.documents or corpus.questions or corpus.chats or corpus.pairs):
-        raise DataError(f"Nothing in {path} can be used{_why(corpus)}; give it {READ}")
+        raise DataError(f"Nothing in {path} can be used{_why(corpus)}{_advice(corpus)}")
     return corpus
 
 
@@ -80,11 +81,21 @@ def preview(path: Path, rows: int = 8) -> Preview:
         raise DataError(f"{path.name} cannot be read: {error}.") from None
 
 
+def _advice(corpus: Corpus) -> str:
+    """What to give instead; where the format is right the reason says it."""
+    known = corpus.rejected and re.search(
+        r"\.(jsonl|jsonlines|ndjson|[ct]sv|json|zip)\b", corpus.rejected[0].file
+    )
+    return "." if known else f"; give it {READ}"
+
+
 def _why(corpus: Corpus) -> str:
     if not corpus.rejected:
         return ""
     first = corpus.rejected[0]
     place = f"{first.file}, row {first.row}" if first.row else first.file
+    if len(corpus.rejected) == 1:
+        return f" ({place}: {first.reason})"
     return f" ({len(corpus.rejected)} left out, the first {place}: {first.reason})"
 
 

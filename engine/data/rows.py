@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.data.chats import add_chat, is_chat
+from engine.data.columns import hint
 from engine.data.formats import Unusable, kind_of, normalise
 from engine.data.records import Question
 from engine.data.shelf import Place, Shelf
@@ -52,7 +53,9 @@ def add_row(shelf: Shelf, row: dict[str, Any], place: Place, separator: str = ""
     if not question:
         if not passages:
             empty = [name for name in QUESTION + TEXT if name in row]
-            raise Unusable(f"empty {empty[0]}" if empty else "neither a question nor a text field")
+            raise Unusable(
+                f"empty {empty[0]}" if empty else f"neither a question nor a text field; {hint(list(row))}"
+            )
         wanted = (identity or document) if len(passages) == 1 else ""
         for title, text in passages:
             shelf.add_document(text, title, place, wanted)

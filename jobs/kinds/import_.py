@@ -112,7 +112,8 @@ def read(spec: Spec, report: Report = silent) -> Corpus:
         )
     if not (corpus.documents or corpus.chats or corpus.pairs):
         raise DataError(
-            f"{spec.documents} holds questions but no documents: name the documents' folder with --documents."
+            f"{spec.documents} holds questions but no documents: give the documents' folder in its place (in "
+            "quickstart that is --documents) and these with --questions."
         )
     return corpus
 

@@ -293,7 +293,22 @@ def test_csv_rows_that_do_not_fit_the_header(tmp_path: Path) -> None:
 def test_a_csv_without_known_columns_is_one_rejection(tmp_path: Path) -> None:
     write(tmp_path / "t.txt", "text")
     write(tmp_path / "x.csv", "prompt,score\na,1\nb,2\n")
-    only_rejected(load(tmp_path), "x.csv", 0, "prompt, score")
+    corpus = load(tmp_path)
+    only_rejected(corpus, "x.csv", 0, "prompt, score")
+    assert [document.text for document in corpus.documents] == ["text"]
+
+
+def test_a_column_that_was_mapped_and_is_not_there_is_named(tmp_path: Path) -> None:
+    sheet = write(tmp_path / "x.csv", "Frage,Antwort\nWas?,Io\n")
+    missing = "it has no column 'Antworten', which was mapped, only: Frage, Antwort"
+    wrong = {"question": "Frage", "answers": "Antworten"}
+    with pytest.raises(DataError, match=missing):
+        load_questions(sheet, columns=wrong)
+    with pytest.raises(DataError, match="it has: Frage, Antwort; say which is what, such as question=Frage,"):
+        load_questions(sheet)
+    with pytest.raises(DataError) as alone:
+        load(sheet, columns=wrong)
+    assert missing in str(alone.value) and "give it files" not in str(alone.value)
 
 
 def test_a_long_csv_field_is_read(tmp_path: Path) -> None:
@@ -305,7 +320,7 @@ def test_a_question_without_answers_field_is_not_an_unanswerable_one(tmp_path: P
     path = write(tmp_path / "q.jsonl", [{"question": "Who?", "context": "Ada."}])
     corpus = load(path)
     assert [d.text for d in corpus.documents] == ["Ada."] and not corpus.questions
-    with pytest.raises(DataError, match=r"no usable question .*1 left out.*answers"):
+    with pytest.raises(DataError, match=r"no usable question .*q.jsonl, row 1: .*answers"):
         load_questions(path)
 
 
@@ -483,24 +498,43 @@ fields = st.sampled_from(
 odd_rows = st.lists(st.dictionaries(fields, json_values, max_size=5) | json_values, max_size=4)
 
 
-def loads_or_says_why(root: Path) -> None:
+def loaded_or_said(path: Path) -> Corpus | str:
     try:
-        corpus = load(root)
-    except DataError:
+        return load(path)
+    except DataError as error:
+        return str(error)
+
+
+def loads_or_says_why(root: Path) -> None:
+    """Whatever is in `root`: a usable corpus, or one sentence that names it."""
+    corpus = loaded_or_said(root)
+    if isinstance(corpus, str):
+        assert str(root) in corpus and "\n" not in corpus
         return
-    assert corpus.documents or corpus.questions
+    assert corpus.documents or corpus.questions or corpus.chats or corpus.pairs
     assert fingerprint([*corpus.documents, *corpus.questions])
     assert len({d.id for d in corpus.documents}) == len(corpus.documents)
     assert len({q.id for q in corpus.questions}) == len(corpus.questions)
     assert all(d.text.strip() and d.id and d.title for d in corpus.documents)
     assert all(q.question.strip() for q in corpus.questions)
-    assert all(r.file in ("x.jsonl", "x.json") for r in corpus.rejected)
+    assert all(r.file.startswith("x.") and r.reason for r in corpus.rejected)
+
+
+def every_line_is_used_or_refused(file: Path, lines: int) -> None:
+    corpus = loaded_or_said(file)
+    if isinstance(corpus, str):
+        assert str(file) in corpus
+        return
+    accepted = set(range(1, lines + 1)) - {one.row for one in corpus.rejected}
+    made = len(corpus.documents) + len(corpus.questions) + len(corpus.chats) + len(corpus.pairs)
+    assert len(accepted) <= made
 
 
 @FAST
 @given(odd_rows)
 def test_no_row_however_odd_crashes(tmp_path: Path, rows: list[Any]) -> None:
     write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, rows)))
+    every_line_is_used_or_refused(tmp_path / "x.jsonl", len(rows))
     write(tmp_path / "x.json", json.dumps({"data": [{"title": "t", "paragraphs": rows}, *rows]}))
     loads_or_says_why(tmp_path)
 
@@ -513,11 +547,7 @@ def test_no_row_however_odd_crashes(tmp_path: Path, rows: list[Any]) -> None:
 )
 def test_no_bytes_crash(tmp_path: Path, content: bytes, suffix: str, start: bytes) -> None:
     path = write(tmp_path / f"x{suffix}", start + content)
-    try:
-        corpus = load(path)
-    except DataError:
-        return
-    assert fingerprint([*corpus.documents, *corpus.questions])
+    loads_or_says_why(path)
 
 
 # Splits
