@@ -6,6 +6,7 @@ Prompts and refusals are those of engine.inference.prompt. Knows no evidence but
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 from engine.errors import ConfigError, LabError
 from engine.inference.decode import Decoded, check, decode
@@ -81,19 +82,17 @@ class LocalTier:
     def answers(
         self, asked: Sequence[Asked], *, ban: bool, max_new_tokens: int, report: Report = silent
     ) -> list[Said | LabError]:
-        """As Tier, in batches. A prompt beyond the window gets a ConfigError."""
+        """As Tier, in batches; a single question starts from what was read before (a second look shares its
+        question with the draft). A prompt beyond the window gets a ConfigError."""
         prompts = [self.prompt(one) for one in asked]
         wrong = {place: self._wrong(prompt, max_new_tokens) for place, prompt in enumerate(prompts)}
-        decoded = iter(
-            decode(
-                self.loaded,
-                [prompt for place, prompt in enumerate(prompts) if not wrong[place]],
-                max_new_tokens=max_new_tokens,
-                refusal_token=refusal_token(self.loaded.tokenizer),
-                ban_refusal=ban,
-                report=report,
-            )
-        )
+        fit = [prompt for place, prompt in enumerate(prompts) if not wrong[place]]
+        settings: dict[str, Any] = {"max_new_tokens": max_new_tokens, "ban_refusal": ban}
+        settings["refusal_token"] = refusal_token(self.loaded.tokenizer)
+        if len(fit) == 1:
+            decoded = iter([collect(stream(self.loaded, fit[0], prefix=self.prefix, **settings))])
+        else:
+            decoded = iter(decode(self.loaded, fit, report=report, **settings))
         return [
             wrong[place] or self._said(next(decoded), one, len(prompts[place]))
             for place, one in enumerate(asked)

@@ -63,14 +63,14 @@ def given_to_the_model(
     monkeypatch: pytest.MonkeyPatch, parts: Parts, question: str, spec: AnswerSpec
 ) -> list[list[int]]:
     prompts: list[list[int]] = []
-    decode = local.decode
+    stream = local.stream
 
-    def recorded(loaded: Any, asked: Sequence[list[int]], **options: Any) -> Any:
-        prompts.extend(list(prompt) for prompt in asked)
-        return decode(loaded, asked, **options)
+    def recorded(loaded: Any, asked: list[int], **options: Any) -> Any:
+        prompts.append(list(asked))
+        return stream(loaded, asked, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(local, "decode", recorded)
+        patch.setattr(local, "stream", recorded)
         answer_many(parts, [question], spec)
     return prompts
 

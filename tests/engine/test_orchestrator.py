@@ -109,6 +109,15 @@ def test_the_events_come_in_order_each_with_its_time(parts: Parts) -> None:
     assert all(ms > 0 for ms in trace.ms.values())
 
 
+def test_a_second_look_starts_from_the_drafts_prompt(parts: Parts) -> None:
+    """It read its whole prompt again: for SmolLM2 three fifths of it had been read for the draft."""
+    tier = local.LocalTier.of(parts.loaded)
+    parts = replace(parts, loaded=None, reader=Says("Florida", "launched", 0.0), tiers=(tier,))
+    trace = last(answer(parts, WALK, AnswerSpec(tau=0.0)))
+    assert trace.drafts[0].prompt_tokens > trace.evidence_tokens and tier.prefix.hits > 20
+    assert untimed(answer_many(parts, [WALK], AnswerSpec(tau=0.0))[0]) == untimed(trace)
+
+
 def test_without_evidence_nothing_is_retrieved_read_or_looked_at_again(parts: Parts) -> None:
     alone = Parts(parts.loaded)
     events = list(answer(alone, WALK, AnswerSpec(evidence=False)))
