@@ -97,7 +97,7 @@ def shown(result: dict[str, Any]) -> str:
         f"Milliseconds: {', '.join(f'{stage} {value:.0f}' for stage, value in ms.items())}, "
         f"in all {sum(ms.values()):.0f}",
     ]
-    return "\n".join(lines + [f"Note: {warning}" for warning in result["warnings"]])
+    return "\n".join(lines + [f"Note: {warning}" for warning in (*result["warnings"], *result["notes"])])
 
 
 def _bullet(bullet: dict[str, Any], cited: bool) -> str:
