@@ -12,16 +12,17 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from engine.errors import LabError
+from engine.errors import ConfigError, LabError
 from jobs import depot, remote
 from jobs.queue import log
-from jobs.references import find
+from jobs.references import find, find_index, find_questions
 from jobs.workspace import home
 from storage import jobs, metrics, queue
 from storage.db import Row, to_json
@@ -74,8 +75,8 @@ class Cluster:
     def _submit(self, row: Row) -> None:
         spec, inputs = dict(row["spec"]), []
         for kind in REFERENCES:
-            if spec.get(kind):
-                place = find(self.db, kind, spec[kind])
+            place = self._named(row["kind"], kind, spec)
+            if place is not None:
                 depot.put(place)
                 spec[kind] = place.name
                 inputs.append([kind, place.name])
@@ -92,6 +93,18 @@ class Cluster:
             entrypoint_num_gpus=1 if row["device"] == "cuda" else 0,
         )
         queue.remember(self.db, row["id"], row["claims"], _name(row))
+
+    def _named(self, job: str, kind: str, spec: dict[str, Any]) -> Path | None:
+        """What the spec names, or what it means where it leaves the name out: the cluster has no list to look
+        the latest up in."""
+        if spec.get(kind):
+            return find(self.db, kind, spec[kind])
+        latest = {"index": find_index} | ({"questions": find_questions} if job == "train" else {})
+        if kind not in spec or kind not in latest:
+            return None
+        with suppress(ConfigError):  # the job itself says what is missing
+            return latest[kind](self.db, "", find(self.db, "dataset", spec["dataset"]))
+        return None
 
     def _follow(self, row: Row) -> None:
         try:

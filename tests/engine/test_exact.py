@@ -24,14 +24,16 @@ Tiny = Callable[[str], Path]
 # past the sliding windows (16 and 48) and on both sides of longrope's border (256)
 LENGTHS = (3, 20, 70, 180, 250)
 FULL = os.environ.get("BANTAM_EXACT") == "full"
+PATIENT = pytest.mark.timeout(7200 if FULL else 900)
 REPORTS = Path(__file__).resolve().parents[2] / "docs" / "reports"
 ABOUT = """# Is our decoding the model's own?
 
 Equal answers of all, against plain `generate` of transformers, greedy, float32, token for token. Random
 prompts; the models named after families are tiny ones of their architecture with random weights. The
 features are those of `engine/evaluation/exactness.py`: the loop alone, with the prefix cache, with prompt
-lookup, with another model's drafts, with a guessed answer, the batched decoder, and three samples at once
-(equal to what generate's own logits give for the same draws).
+lookup, with another model's drafts (the embedded models draft for themselves), with a guessed answer that is
+wrong in one token, the batched decoder, and three samples at once (equal to what generate's own logits give
+for the same draws, but where two tokens are alike to 1e-4).
 
     BANTAM_EXACT=full .venv/bin/python -m pytest tests/engine/test_exact.py -m slow
 
@@ -127,6 +129,7 @@ def test_only_what_may_cross_the_border_is_answered_alone() -> None:
 
 
 @pytest.mark.slow
+@PATIENT
 @pytest.mark.parametrize("name", tiny.MODELS)
 def test_200_random_prompts_of_every_architecture(name: str, tiny_model: Tiny, tmp_path: Path) -> None:
     """Each feature in turn gets its share of the prompts; in the full sweep each gets all 200."""
@@ -143,6 +146,7 @@ def test_200_random_prompts_of_every_architecture(name: str, tiny_model: Tiny, t
 
 
 @pytest.mark.slow
+@PATIENT
 @pytest.mark.parametrize(
     ("name", "count"), [("bantam-small", 40), ("smollm2-135m", 4), ("smollm2-135m-grounded", 4)]
 )

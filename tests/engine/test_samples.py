@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from engine.data.load import samples
+from engine.data.load import SAMPLES, samples
 from engine.data.records import Corpus
 from engine.evaluation.metrics import normalize
 from engine.retrieval.words import words
@@ -77,3 +77,9 @@ def test_no_form_of_question_floods_the_set(sample: tuple[str, Corpus]) -> None:
     ]
     most = max(openings.count(opening) for opening in set(openings))
     assert most <= 0.05 * len(openings)
+
+
+def test_reports_beside_the_handbook_are_no_part_of_it() -> None:
+    folder = SAMPLES["handbook"]
+    assert list((folder / "reports").glob("*.md"))
+    assert len(samples("handbook").documents) == len(list(folder.glob("*.md")))
