@@ -52,17 +52,20 @@ class Judged:
 
 
 def calibrate(
-    name: str, tiers: str = "", device: str | None = None, report: Report = silent
+    name: str, tiers: str = "", device: str | None = None, report: Report = silent, *, also: str = ""
 ) -> dict[str, Any]:
     """Calibrate the tiers (comma-separated; the small model as it answers best, and the large one, unless
-    said) and keep the result. Raises LabError for what a person can mend."""
+    said) and keep the result. `also` names other experiments, whose questions are fitted on beside dev: more
+    answers to learn from where dev is small. Raises LabError for what a person can mend."""
     opened = open_experiment(name, device)
     names = [one.strip() for one in tiers.split(",") if one.strip()] or usual_tiers(opened)
     spec = answer_spec(opened)
     first, last = names[0], names[-1]
     names = list(dict.fromkeys([first, *names[1:-1], "reader", last]))
+    others = [open_experiment(one, device) for one in _others(name, also)]
     answers = {tier: answered(opened, tier, spec, report) for tier in names}
-    judged = [judge(tier, answers[tier], answers[first] if tier != first else None) for tier in names]
+    beside = {tier: [a for one in others for a in answered(one, tier, spec, report)] for tier in names}
+    judged = [judge(tier, answers[tier], answers[first], beside[tier], beside[first]) for tier in names]
     pair = [one for one in judged if one.tier != "reader"]
     facts = measured(pair)
     manifest = {
@@ -72,6 +75,7 @@ def calibrate(
         "experiment": {key: opened.manifest.get(key) for key in ("index", "adapter", "dataset")},
         "order": names,
         "answer": spec.model_dump(),
+        "also": [one.name for one in others],
         "tiers": {
             one.tier: {"name": one.name, "price": one.price, "calibration": one.calibration.model_dump()}
             for one in judged
@@ -103,7 +107,7 @@ def measured(pair: Sequence[Judged]) -> dict[str, Any]:
         "brier": whole_.brier,
         "n": whole_.n,
         "ece_by_chance": chance_ece(believed),
-        "fitted_on": len(seen),
+        "fitted_on": sum(judged.calibration.n for judged in pair),
         "by_tier": {one.tier: _by_tier(one) for one in pair},
         "worth": [row._asdict() for row in worth(parts, seen)],
     }
@@ -132,22 +136,41 @@ def answer_spec(opened: Opened) -> AnswerSpec:
     return opened.spec(arm).model_copy(update={"tau": 0.0})
 
 
-def judge(tier: str, scored: Sequence[Scored], beside: Sequence[Scored] | None = None) -> Judged:
-    """Fit one tier's calibration on its dev answers. `beside` are the first tier's answers to the same
-    questions: agreeing with them is one more feature, as it is when the cascade serves."""
-    scored = (
-        [_with_peer(one, other) for one, other in zip(scored, beside or scored, strict=True)]
-        if (beside)
-        else list(scored)
-    )
+def judge(
+    tier: str,
+    scored: Sequence[Scored],
+    first: Sequence[Scored] = (),
+    beside: Sequence[Scored] = (),
+    beside_first: Sequence[Scored] = (),
+) -> Judged:
+    """Fit one tier's calibration on its dev answers and those `beside`, to questions of other experiments.
+    `first` and `beside_first` are the first tier's answers to the same questions: agreeing with them is one
+    more feature, as it is when the cascade serves."""
+    scored, beside = _with_peers(scored, first), _with_peers(beside, beside_first)
     dev = tuple(one for one in scored if one.question.split == "dev")
     test = tuple(one for one in scored if one.question.split == "test")
-    parts, right = outcomes(dev)
-    believed = iter(out_of_fold(parts, right))
+    (parts, right), (more, known) = outcomes(dev), outcomes(beside)
+    believed = iter(out_of_fold(parts, right, beside=more, known=known))
     held = tuple(next(believed) if one.trace.verdict else -1.0 for one in dev)
     price = next((draft.price for one in scored for draft in one.trace.drafts), 0.0)
     named = next((one.trace.tier for one in scored if one.trace.tier), tier)
-    return Judged(tier, named, price, dev, test, fit(parts, right), held)
+    return Judged(tier, named, price, dev, test, fit([*parts, *more], [*right, *known]), held)
+
+
+def _with_peers(scored: Sequence[Scored], first: Sequence[Scored]) -> list[Scored]:
+    if not first or first is scored:
+        return list(scored)
+    return [_with_peer(one, other) for one, other in zip(scored, first, strict=True)]
+
+
+def _others(name: str, also: str) -> list[str]:
+    """Names of other experiments. Raises ConfigError when the experiment itself is among them."""
+    others = [one.strip() for one in also.split(",") if one.strip()]
+    if name in others:
+        raise ConfigError(
+            f"--also {also} names {name!r} itself, whose test answers must not be learned from."
+        )
+    return others
 
 
 def _with_peer(one: Scored, first: Scored) -> Scored:

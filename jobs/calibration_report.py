@@ -122,8 +122,9 @@ def _dressed(figure: "Figure") -> "Figure":
 def _markdown(manifest: dict[str, Any]) -> str:
     lines = [f"# Calibration of {manifest['name']}", ""]
     lines += [
-        f"P(correct) was fitted on {manifest['fitted_on']} dev answers (logistic regression, standardised, "
-        f"shrunk) and measured on {manifest['n']} test answers of the tiers {', '.join(manifest['order'])}: "
+        f"P(correct) was fitted on {manifest['fitted_on']} answers to dev questions{_also(manifest)} "
+        f"(logistic regression, standardised, shrunk) and measured on "
+        f"{manifest['n']} test answers of the tiers {', '.join(manifest['order'])}: "
         f"AUROC {_number(manifest['auroc'])}, ECE {_number(manifest['ece'])} in ten bins (a perfectly "
         f"calibrated belief shows {_number(manifest['ece_by_chance'])} by chance on so many answers), Brier "
         f"{_number(manifest['brier'])}. An answer is right with F1 of at least 0.5, or with an accepted "
@@ -156,6 +157,11 @@ def _markdown(manifest: dict[str, Any]) -> str:
             if isinstance(value, int | float) or value is None
         ]
     return "\n".join(lines) + "\n"
+
+
+def _also(manifest: dict[str, Any]) -> str:
+    others = manifest.get("also")
+    return f" and to those of {', '.join(others)}" if others else ""
 
 
 def _number(value: float | None) -> str:

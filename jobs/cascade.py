@@ -12,7 +12,7 @@ from typing import Any
 from engine.artifact import whole, write_json, writing
 from engine.errors import ConfigError
 from engine.evaluation import curves, risk, threshold
-from engine.evaluation.curves import Curve, Dial, Pair, Point
+from engine.evaluation.curves import Curve, Pair, Point
 from engine.evaluation.harness import right
 from engine.progress import Report, silent
 from jobs import calibration, routing
@@ -44,12 +44,11 @@ def cascade(
     router: dict[str, Any] = {}
     if route:
         sides = [[side(one, split) for one in tiers] for split in ("dev", "test")]
-        dial = Dial(settings["accept"], settings["hopeless"])
-        made_router = routing.fitted(credible(sides[0][:-1]), dial)
+        made_router = routing.fitted(credible(sides[0][:-1]), settings["accept"])
         settings |= {"route": made_router.least}
-        result |= routing.shown(made_router, pairs(sides[1]), credible(sides[1][:-1]), dial)
+        result |= routing.shown(made_router, pairs(sides[1]), credible(sides[1][:-1]), settings["accept"])
         router = {"router": made_router.router.model_dump()}
-    test = curves.banded(pairs([side(one, "test") for one in tiers]), settings["hopeless"])
+    test = pairs([side(one, "test") for one in tiers])
     names = [one.name for one in tiers[:-1]]
     singles = [(f"always {one.name}", alone(one, test)) for one in tiers[:-1]] if len(names) > 1 else []
     lines = curves.curves(test, singles, f"{' or '.join(names)}, none escalated")
@@ -70,22 +69,22 @@ def choose(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings (fields of AnswerSpec) chosen on dev, and what they do on test."""
     dev, test = ([side(one, split) for one in tiers] for split in ("dev", "test"))
-    promised, least = None, curves.hopeless(pairs(dev))
+    promised = None
     if risked is None:
-        share = BUDGET if budget is None else budget
-        dial = curves.dial(curves.budget(curves.banded(pairs(dev), least), share), least)
+        limit = curves.budget(pairs(dev), BUDGET if budget is None else budget)
     else:
         first = credible(dev[:-1])
         believed, outcome = [one.believed for one in first], [right(one.scored) for one in first]
-        dial = Dial(risk.choose(believed, outcome, risked).tau, least)
-    final = finals(dev, dial)
+        limit = -risk.choose(believed, outcome, risked).tau
+    accept = min(1.0, max(0.0, -limit))
+    final = finals(dev, accept)
     if risked is None:
         tau = threshold.choose([one.believed for one in final], [one.scored.f1 for one in final]).tau
     else:
         promised = risk.choose([one.believed for one in final], [right(one.scored) for one in final], risked)
         tau = promised.tau
-    settings = {**dial._asdict(), "tau": tau, "ensemble": len(tiers) > 2}
-    return settings, _shown(tiers[0], test, dial, tau, promised)
+    settings = {"accept": accept, "tau": tau, "ensemble": len(tiers) > 2}
+    return settings, _shown(tiers[0], test, accept, tau, promised)
 
 
 def side(judged: Judged, split: str) -> list[Seen]:
@@ -116,10 +115,11 @@ def pairs(sides: Sequence[Sequence[Seen]]) -> list[Pair]:
     ]
 
 
-def finals(sides: Sequence[Sequence[Seen]], dial: Dial) -> list[Seen]:
-    """What the cascade says at the end, before anything is refused."""
+def finals(sides: Sequence[Sequence[Seen]], accept: float) -> list[Seen]:
+    """What the cascade says at the end, before anything is refused: the last tier's draft where the first
+    is believed less than `accept`."""
     first = credible(sides[:-1])
-    return [two if dial.escalates(one.believed) else one for one, two in zip(first, sides[-1], strict=True)]
+    return [two if one.believed < accept else one for one, two in zip(first, sides[-1], strict=True)]
 
 
 def alone(judged: Judged, test: Sequence[Pair]) -> Point:
@@ -138,16 +138,13 @@ def plain(line: Curve) -> dict[str, Any]:
 def _shown(
     small: Judged,
     test: Sequence[Sequence[Seen]],
-    dial: Dial,
+    accept: float,
     tau: float,
     promised: risk.Risk | None,
 ) -> dict[str, Any]:
-    rows = curves.banded(pairs(test), dial.hopeless)
-    (none, every), here = (
-        curves.always(rows),
-        curves.point(rows, [dial.escalates(row.believed) for row in rows]),
-    )
-    single, final = alone(small, rows), finals(test, dial)
+    rows = pairs(test)
+    (none, every), here = curves.always(rows), curves.point(rows, [row.believed < accept for row in rows])
+    single, final = alone(small, rows), finals(test, accept)
     through = risk.at(tau, [one.believed for one in final], [right(one.scored) for one in final])
     stands = [(one.scored.f1, one.believed >= tau) for one in final if one.scored.f1 is not None]
     others = [one.believed < tau for one in final if one.scored.f1 is None]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from engine.evaluation.calibrate import auroc, fit, out_of_fold
-from engine.evaluation.curves import Dial, Pair, Point
+from engine.evaluation.curves import Pair, Point
 from engine.evaluation.harness import right
 from engine.evaluation.scoring import Scored
 from engine.inference.belief import Calibration
@@ -32,12 +32,12 @@ class Routing(NamedTuple):
     least: float
 
 
-def fitted(first: Sequence[Seen], dial: Dial) -> Routing:
+def fitted(first: Sequence[Seen], accept: float) -> Routing:
     """The router of these dev drafts, each believed by fits that had not seen it, and the highest threshold
     below which at least ANYWAY of them would escalate all the same. Raises DataError for too few."""
     parts, outcome = [known(one.scored) for one in first], [right(one.scored) for one in first]
     believed = out_of_fold(parts, outcome)
-    return Routing(fit(parts, outcome), threshold(believed, [dial.escalates(one.believed) for one in first]))
+    return Routing(fit(parts, outcome), threshold(believed, [one.believed < accept for one in first]))
 
 
 def threshold(believed: Sequence[float], escalates: Sequence[bool]) -> float:
@@ -58,12 +58,12 @@ def known(scored: Scored) -> dict[str, float]:
     return seen(trace.question, trace.bullets, likeness)
 
 
-def shown(made: Routing, rows: Sequence[Pair], first: Sequence[Seen], dial: Dial) -> dict[str, Any]:
+def shown(made: Routing, rows: Sequence[Pair], first: Sequence[Seen], accept: float) -> dict[str, Any]:
     """On test: the share sent on at once, how many of those would have escalated anyway, and F1, escalated
     share and cost of the cascade with the router before it."""
     believed = [made.router.probability(known(one.scored)) for one in first]
     at_once = [p < made.least for p in believed]
-    up = [dial.escalates(row.believed) for row in rows]
+    up = [row.believed < accept for row in rows]
     ends = [one or two for one, two in zip(at_once, up, strict=True)]
     paid = [
         (0.0 if jumped else row.cheap) + (row.dear if end else 0.0)

@@ -75,14 +75,23 @@ def fit(parts: Sequence[Parts], right: Sequence[bool], *, isotonic: bool = False
     )
 
 
-def out_of_fold(parts: Sequence[Parts], right: Sequence[bool], *, isotonic: bool = False) -> list[float]:
-    """P(correct) of each answer by a fit that has not seen it (FOLDS folds)."""
+def out_of_fold(
+    parts: Sequence[Parts],
+    right: Sequence[bool],
+    *,
+    isotonic: bool = False,
+    beside: Sequence[Parts] = (),
+    known: Sequence[bool] = (),
+) -> list[float]:
+    """P(correct) of each answer by a fit that has not seen it (FOLDS folds). Every fit also sees the answers
+    `beside`, with the outcomes `known`."""
     import numpy as np
 
     _enough(right)
     result = np.zeros(len(right))
     for train, test in _folds(right):
-        made = fit([parts[i] for i in train], [right[i] for i in train], isotonic=isotonic)
+        seen = [*(parts[i] for i in train), *beside]
+        made = fit(seen, [*(right[i] for i in train), *known], isotonic=isotonic)
         for place in test:
             result[place] = made.probability(parts[place])
     return [float(value) for value in result]

@@ -1,22 +1,17 @@
 """F1 against cost: what a cascade of two tiers gains at every share of escalated questions, beside always
 small, always large, a random mix and an oracle.
 
-Knows gains, beliefs and costs of answered questions; no model. Escalated are the most doubted first, but
-those whose doubt is hopeless come last: a question that nothing answers costs the large tier as much as
-another and gains nothing. The random mix is the straight line between the two tiers; the oracle escalates
-where that gains most. APGR is that of Ong and others 2024, RouteLLM, arXiv:2406.18665.
+Knows gains, beliefs and costs of answered questions; no model. The random mix is the straight line between
+the two tiers; the oracle escalates where that gains most. APGR is that of Ong and others 2024, RouteLLM,
+arXiv:2406.18665.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
 STEPS = 20
-LEAST_SEEN = 20  # pairs with a draft, below which nothing is called hopeless
-HOPELESS = tuple(step / 20 for step in range(1, 9))  # shares of the questions that may be called so
-ERRORS = 2.0  # standard errors that it must gain on dev
 
 
 @dataclass(frozen=True)
@@ -124,71 +119,11 @@ def apgr(pairs: Sequence[Pair], *, best: bool = False) -> float | None:
     return (area - small.gain) / gap
 
 
-def banded(pairs: Sequence[Pair], hopeless: float) -> list[Pair]:
-    """The same pairs, those believed less than `hopeless` escalated last, the least believed at the very end.
-    Drafts that refused (-1) stay first."""
-    return [
-        replace(pair, wish=pair.believed - 2) if 0 <= pair.believed < hopeless else replace(pair, wish=None)
-        for pair in pairs
-    ]
-
-
-def hopeless(pairs: Sequence[Pair]) -> float:
-    """The belief below which escalating comes last, chosen on these (dev) pairs: of the beliefs that set
-    HOPELESS shares of them apart, the one that gains most over all shares escalated, if that is more than
-    ERRORS standard errors of the gain; the lowest wins a tie. Else, and with fewer than LEAST_SEEN drafts, 0:
-    on few questions nearly any belief seems to gain something."""
-    drafted = sorted(pair.believed for pair in pairs if pair.believed >= 0)
-    if len(drafted) < LEAST_SEEN:
-        return 0.0
-    plain, best, chosen = _gained(banded(pairs, 0.0)), 0.0, 0.0
-    for share in HOPELESS:
-        least = drafted[int(share * len(drafted))]
-        more = [one - two for one, two in zip(_gained(banded(pairs, least)), plain, strict=True)]
-        mean = sum(more) / len(more) if more else 0.0
-        error = math.sqrt(sum((one - mean) ** 2 for one in more)) / max(1, len(more))
-        if mean > best + 1e-9 and mean > ERRORS * error:
-            best, chosen = mean, least
-    return chosen
-
-
-def _gained(pairs: Sequence[Pair]) -> list[float]:
-    """What each question with an answer gains, averaged over all shares escalated."""
-    order = sorted(range(len(pairs)), key=lambda place: -pairs[place].doubt)
-    counts = [int(step / STEPS * len(pairs) + 1e-9) for step in range(STEPS + 1)]
-    result = []
-    for rank, place in enumerate(order):
-        small, large = pairs[place].small, pairs[place].large
-        up = sum(count > rank for count in counts) / len(counts)
-        if small is not None and large is not None:
-            result.append((place, small + up * (large - small)))
-    return [gain for _, gain in sorted(result)]
-
-
 def budget(pairs: Sequence[Pair], share: float) -> float:
     """The dial by budget: the doubt above which at most `share` of these (dev) questions escalates."""
     order = sorted((pair.doubt for pair in pairs), reverse=True)
     count = int(share * len(pairs) + 1e-9)
     return order[count] if count < len(order) else float("-inf")
-
-
-class Dial(NamedTuple):
-    """The beliefs between which a draft escalates: AnswerSpec's `accept` and `hopeless`."""
-
-    accept: float
-    hopeless: float
-
-    def escalates(self, believed: float) -> bool:
-        """What engine.inference.cascade does with a draft of this belief (-1: it refused)."""
-        return believed < 0 or self.hopeless <= believed < self.accept
-
-
-def dial(limit: float, least: float) -> Dial:
-    """The dial of a limit to the doubt of pairs `banded` at `least`. A limit among the hopeless ones lowers
-    `hopeless` instead, since all others escalate then."""
-    if limit >= -1:
-        return Dial(min(1.0, max(0.0, -limit)), least)
-    return Dial(1.0, max(0.0, limit + 2 + 1e-9))
 
 
 def _mix(pairs: Sequence[Pair], share: float) -> Point:

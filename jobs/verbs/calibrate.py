@@ -13,6 +13,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--tiers", default="", help="cheapest first, of small, adapter, large (default: the best pair)"
     )
+    about = "other experiments, whose questions are learned from beside dev (comma-separated)"
+    parser.add_argument("--also", default="", metavar="NAMES", help=about)
     about = "instead, measure the lexical verifier on WiCE: a JSONL file, or a folder of them"
     parser.add_argument("--wice", default="", metavar="PATH", help=about)
     add_device(parser)
@@ -34,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     else:
         from jobs.calibration import calibrate
 
-        result = calibrate(options.name, options.tiers, options.device, console)
+        result = calibrate(options.name, options.tiers, options.device, console, also=options.also)
     console.end("measured")
     if options.json:
         print_json(result)

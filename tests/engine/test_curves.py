@@ -57,57 +57,6 @@ def test_a_belief_that_knows_what_escalating_gains_never_falls_below_the_random_
 
 
 @settings(max_examples=100, deadline=None)
-@given(pairs, share, share)
-def test_the_dial_escalates_what_lies_above_the_limit_and_keeps_the_budget(
-    rows: list[Pair], part: float, least: float
-) -> None:
-    band = curves.banded(rows, least)
-    limit = budget(band, part)
-    dial = curves.dial(limit, least)
-    up = [dial.escalates(pair.believed) for pair in band]
-    assert sum(up) <= part * len(rows) + 1e-9 or any(-1 <= pair.believed < 0 for pair in rows)
-    for pair, goes in zip(band, up, strict=True):
-        if pair.believed >= 0 and abs(pair.doubt - limit) > 1e-8 and pair.believed < 1:
-            assert goes == (pair.doubt > limit)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.builds(Pair, share, share, share), min_size=20, max_size=60))
-def test_what_is_called_hopeless_costs_nothing_where_it_was_chosen(rows: list[Pair]) -> None:
-    def area(band: list[Pair]) -> float:
-        return sum(at_share(band, step / curves.STEPS).gain for step in range(curves.STEPS + 1))
-
-    assert area(curves.banded(rows, curves.hopeless(rows))) >= area(rows) - 1e-9
-
-
-def test_questions_that_nobody_answers_are_called_hopeless_and_asked_last() -> None:
-    """Of 100 the 20 least believed have no answer, the next 20 only the large tier answers."""
-    rows = [Pair(None, None, n / 100) for n in range(20)]
-    rows += [Pair(float(n >= 40), 1.0, n / 100) for n in range(20, 100)]
-    least = curves.hopeless(rows)
-    band = curves.banded(rows, least)
-    assert least == 0.2
-    assert at_share(rows, 0.2).gain == 0.75 and at_share(band, 0.2).gain == 1.0
-    dial = curves.dial(budget(band, 0.2), least)
-    assert dial == (0.4, 0.2) and not dial.escalates(0.1) and dial.escalates(-1.0)
-
-
-def test_what_may_be_chance_calls_nothing_hopeless() -> None:
-    """The least believed gain nothing, the others by one question in ten; then by all of them."""
-    few, all_ = (
-        [Pair(1.0 - (n % step == 0), 1.0, n / 60) if n >= 12 else Pair(1.0, 1.0, n / 60) for n in range(60)]
-        for step in (24, 1)
-    )
-    assert curves.hopeless(few) == 0
-    assert curves.hopeless(all_) == pytest.approx(12 / 60)
-
-
-def test_few_pairs_call_nothing_hopeless_and_a_tier_that_always_helps_leaves_nobody_out() -> None:
-    assert curves.hopeless([Pair(None, None, n / 19) for n in range(19)]) == 0
-    assert curves.hopeless([Pair(0.0, 1.0, n / 100) for n in range(100)]) == 0
-
-
-@settings(max_examples=100, deadline=None)
 @given(pairs, share)
 def test_the_budget_is_kept_where_it_was_chosen(rows: list[Pair], part: float) -> None:
     assert at_doubt(rows, budget(rows, part)).escalated <= part + 1e-9

@@ -10,7 +10,6 @@ import pytest
 
 from engine.data.records import Question
 from engine.errors import ConfigError, DataError
-from engine.evaluation.curves import Dial
 from engine.evaluation.scoring import Scored
 from engine.inference.spec import AnswerSpec
 from engine.inference.trace import Answer
@@ -48,6 +47,31 @@ def test_nothing_of_the_test_split_reaches_calibration_or_dials() -> None:
         assert seen["f1_large"] != other["f1_large"]
 
 
+def test_other_experiments_answers_are_learned_from_and_their_test_split_too() -> None:
+    rows = [answered(n, n % 3 > 0, "small", 1.0) for n in range(COUNT)]
+    beside = [answered(n, n % 2 > 0, "small", 1.0) for n in range(COUNT)]
+    alone, both = judge("small", rows), judge("small", rows, beside=beside)
+    assert (alone.calibration.n, both.calibration.n) == (COUNT // 2, COUNT // 2 + COUNT)
+    assert len(both.held_out) == COUNT // 2 and both.held_out != alone.held_out
+    assert both.dev == alone.dev and both.test == alone.test
+
+
+def test_peers_are_the_first_tiers_answers_to_the_same_questions_everywhere() -> None:
+    small = [answered(n, n % 3 > 0, "small", 1.0) for n in range(COUNT)]
+    large = [answered(n, n % 9 > 0, "large", 15.0) for n in range(COUNT)]
+    made = judge("large", large, small, large, small)
+    assert "peer" in made.calibration.features
+    for one, first in zip(made.test, small[COUNT // 2 :], strict=True):
+        same = one.trace.answer.text == first.trace.answer.text
+        assert one.trace.verdict is not None and one.trace.verdict.parts["peer"] == same
+    assert "peer" not in judge("small", small, small, large, large).calibration.features
+
+
+def test_an_experiment_is_not_learned_from_beside_itself(home: Path) -> None:  # noqa: F811
+    with pytest.raises(ConfigError, match="must not be learned from"):
+        calibration._others("space", "handbook, space")
+
+
 def test_a_refused_draft_has_no_belief_is_fitted_on_by_nobody_and_escalates() -> None:
     rows = [answered(n, n % 3 > 0, "small", 1.0) for n in range(COUNT)]
     small = judge("small", [refusing(one) if n % 10 == 0 else one for n, one in enumerate(rows)])
@@ -56,24 +80,18 @@ def test_a_refused_draft_has_no_belief_is_fitted_on_by_nobody_and_escalates() ->
     assert small.calibration.n == COUNT // 2 - COUNT // 20
     sides = [side(one, "test") for one in (small, large)]
     settings, _ = choose([small, large], 0.2, None)
-    ends = finals(sides, dial_of(settings))
+    ends = finals(sides, settings["accept"])
     assert all(end is sides[1][n] for n, end in enumerate(ends) if sides[0][n].believed < 0)
-
-
-def dial_of(settings: dict[str, Any]) -> Dial:
-    """The dial of what a cascade would be served with."""
-    return Dial(settings["accept"], settings["hopeless"])
 
 
 @pytest.mark.parametrize("budget", [0.0, 0.1, 0.3, 1.0])
 def test_on_dev_no_more_than_the_budget_escalates_and_the_result_is_the_dials(budget: float) -> None:
     tiers = [tier("small", 3, 1.0), tier("large", 9, 15.0)]
     settings, result = choose(tiers, budget, None)
-    dial = dial_of(settings)
-    up = [dial.escalates(one.believed) for one in side(tiers[0], "dev")]
+    up = [one.believed < settings["accept"] for one in side(tiers[0], "dev")]
     assert sum(up) <= budget * len(up) and (budget < 1 or all(up))
     test = [side(one, "test") for one in tiers]
-    ends = finals(test, dial)
+    ends = finals(test, settings["accept"])
     assert result["f1_cascade"] == pytest.approx(100 * sum(end.scored.f1 or 0.0 for end in ends) / len(ends))
     assert result["f1_oracle"] >= result["f1_cascade"] - 1e-9 >= 0
 

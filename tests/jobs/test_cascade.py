@@ -8,7 +8,6 @@ import pytest
 from engine.artifact import writing
 from engine.data.records import Question
 from engine.errors import DataError
-from engine.evaluation.curves import Dial
 from engine.evaluation.scoring import Scored, score
 from engine.inference.trace import Answer, Bullet, Draft, Trace, Verdict
 from jobs import calibration, routing
@@ -104,4 +103,4 @@ def test_the_threshold_is_the_highest_below_which_nearly_all_escalate() -> None:
 def test_too_few_answers_make_no_router() -> None:
     few = [routing.Seen(answered(n, n % 2 == 0, "small", 1.0), 0.5, 1.0) for n in range(8)]
     with pytest.raises(DataError, match="too few to calibrate on"):
-        routing.fitted(few, Dial(0.5, 0.0))
+        routing.fitted(few, 0.5)
