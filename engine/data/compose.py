@@ -49,6 +49,7 @@ UNCITED, NOT_IN_SOURCE, NO_JSON, ANSWERED = (
 )
 ROUND = 64
 SENTENCES = 12
+SHOWN = 80  # letters
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -79,13 +80,14 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Composed:
-    """What was kept, how many were kept and dropped by reason (rewordings counted apart), and what it
-    took."""
+    """What was kept, how many were kept and dropped by reason (rewordings counted apart), what it took, and
+    the start of an answer that could not be used, if there was one."""
 
     rows: tuple[Written, ...]
     counts: dict[str, int]
     reworded: dict[str, int]
     spent: Spent
+    unusable: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,14 @@ def compose(
     seed: int = 0,
     report: Report = silent,
 ) -> Composed:
-    """Ask until `target` are kept, the documents are used up or a cap of the teacher is reached, then for up
-    to `rewordings` of each. The same index, teacher and seed ask the same, so that a run that was stopped
-    goes on from the teacher's cache."""
+    """Ask until `target` are kept, the documents are used up, a cap of the teacher is reached or it has said
+    nothing that can be used in a whole round; then for up to `rewordings` of each. The same index, teacher
+    and seed ask the same, so that a run that was stopped goes on from the teacher's cache."""
     held = Held(avoid, index.embedder)
     counts: Counter[str] = Counter()
     seen: set[str] = set()
     kept: list[_Kept] = []
+    unusable = ""
     tasks = list(_tasks(index, kinds, seed))
     for start in range(0, len(tasks), ROUND):
         if len(kept) >= target or teacher.spent.stopped:
@@ -124,15 +127,19 @@ def compose(
         answers = sorted(teacher.ask([_request(task) for task in batch], report, "ask the teacher"))
         good = [(batch[a.place], a.value) for a in answers if a.value is not None]
         counts[NO_JSON] += len(answers) - len(good)
+        unusable = unusable or next((answer.text for answer in answers if answer.value is None), "")
         for task, value, verdict, hits in _checked(index, reader, good, held, seen, k):
             counts[verdict] += 1
             if verdict == KEPT and len(kept) < target:
                 row = _row(task, value, hits, index, teacher, negatives, len(kept) + 1)
                 kept.append(_Kept(task, value, row))
         tell(counts, report, teacher.spent)
+        if counts[NO_JSON] == counts.total():  # it will not do better: no more is paid for
+            break
     again, reworded = _reworded(index, teacher, reader, kept, held, seen, k, rewordings, report)
     counted = {name: count for name, count in counts.items() if count}
-    return Composed((*(one.row for one in kept), *again), counted, dict(reworded), teacher.spent)
+    rows = (*(one.row for one in kept), *again)
+    return Composed(rows, counted, dict(reworded), teacher.spent, " ".join(unusable.split())[:SHOWN])
 
 
 class _Kept(NamedTuple):

@@ -101,7 +101,12 @@ def run(job: Job) -> str:
 def _keep(job: Job, place: Path, made: Composed, settings: dict[str, object]) -> None:
     if not made.rows:
         why = ", ".join(f"{count} {reason}" for reason, count in made.counts.items()) or "nothing was asked"
-        raise DataError(f"The teacher wrote no question that could be kept ({made.spent.stopped or why}).")
+        help = "take a larger model or other kinds"
+        if made.spent.stopped:
+            why, help = made.spent.stopped, "raise it and run it again, nothing is paid twice"
+        elif made.unusable:
+            help = f"it said such things as {made.unusable!r}: take a model that can write JSON"
+        raise DataError(f"The teacher wrote no question that could be kept ({why}): {help}.")
     facts = {
         "kind": MAKES,
         "counts": made.counts,

@@ -173,3 +173,15 @@ def test_rewordings_are_checked_like_what_they_are_of_and_name_it(index: Any) ->
 def test_a_teacher_without_other_words_costs_no_question(index: Any) -> None:
     made = written(index, honest, kinds=("fact",))
     assert made.rows and set(made.reworded) == {composing.NO_JSON}
+
+
+def test_a_teacher_that_answers_in_prose_is_not_paid_for_more_than_a_round(
+    index: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(composing, "ROUND", 4)
+    with serving(lambda body: "I would love\nto help! But first, a poem.") as server:
+        teacher = Teacher(TeacherSpec(base_url=server.url, model="tiny", repairs=0), None)
+        made = compose(index, teacher, target=100)
+        assert len(server.seen) == 4
+    assert made.counts == {composing.NO_JSON: 4} and not made.rows
+    assert made.unusable == "I would love to help! But first, a poem."
