@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -25,9 +26,9 @@ ACCEPT = 0.7  # uncalibrated score from which a draft stands, where no cascade w
 LIMITS = {"first token": 300.0, "accepted": 700.0, "escalated": 2500.0, "compression": 5.0}
 WHAT = {
     "first token": "until the first word",
-    "accepted": "whole answer, the first tier's draft stands",
-    "escalated": "whole answer, another tier was asked",
-    "refused": "whole answer, refused after the first tier alone",
+    "accepted": "whole answer, a smaller tier's draft stands",
+    "escalated": "whole answer, the last tier was asked too",
+    "refused": "whole answer, refused without the last tier",
     "compression": "share of the answers' time",
 }
 
@@ -92,12 +93,13 @@ def measured(
             last(answer(replace(parts, loaded=None, tiers=(tier,)), question, spec))
     rows = []
     for question in questions:
-        rows.append(timed(lambda asked=question: answer(parts, asked, spec)))  # type: ignore[misc]
+        asking = partial(answer, parts, question, spec)
+        rows.append(timed(asking, parts.ladder[-1].name))
         report(Progress("ask", len(rows), len(questions), "questions"))
     return rows
 
 
-def timed(ask: Callable[[], Iterator[Event]]) -> Asked:
+def timed(ask: Callable[[], Iterator[Event]], last_tier: str) -> Asked:
     """Take the events of one question, and the times of the first word and of the end."""
     wall, cpu = time.perf_counter(), time.process_time()
 
@@ -111,12 +113,12 @@ def timed(ask: Callable[[], Iterator[Event]]) -> Asked:
         trace = event.trace if isinstance(event, Answered) else trace
     if trace is None:
         raise ValueError("the events ended without an answer")
-    return Asked(ending(trace), first if trace.drafts else None, now(), trace.ms)
+    return Asked(ending(trace, last_tier), first if trace.drafts else None, now(), trace.ms)
 
 
-def ending(trace: Trace) -> str:
-    """Whether other tiers were asked, else whether the first one's answer stands."""
-    if len(trace.drafts) > 1:
+def ending(trace: Trace, last_tier: str) -> str:
+    """Whether the last tier was asked after others, else whether one of these stands."""
+    if len(trace.drafts) > 1 and trace.drafts[-1].tier == last_tier:
         return "escalated"
     return "refused" if trace.answer.refused else "accepted"
 

@@ -48,8 +48,8 @@ def draw(desk: Answers, offers: list[str], first: Offer | None) -> Strip:
                 elem_id="ask-examples",
             )
     with gr.Row():
-        go = gr.Button("Ask", variant="primary", elem_id="ask-go")
-        stop = gr.Button("Stop", elem_id="ask-stop")
+        go = gr.Button("Ask", variant="primary", size="md", scale=3, elem_id="ask-go")
+        stop = gr.Button("Stop", size="md", scale=1, elem_id="ask-stop")
     strip = _strip(offers, first)
     said = gr.HTML(status(""), elem_classes="bt", elem_id="ask-status")
     with gr.Row(equal_height=False):
@@ -93,15 +93,15 @@ def _strip(offers: list[str], first: Offer | None) -> Strip:
         tiers = gr.CheckboxGroup(
             _tier_choices(first), value=list(first.usual) if first else [], label="Tiers, asked in this order"
         )
-        place = _place(visible=first is not None and ENDPOINT in first.tiers)
+        place = _place(tiers)
         with gr.Row():
             k = gr.Slider(1, 20, base.k, step=1, label="Chunks retrieved (k)")
             bullets = gr.Slider(1, 8, base.bullets, step=1, label="Most bullets")
             samples = gr.Slider(0, 5, base.samples, step=1, label="Samples before escalating")
             temperature = gr.Slider(0.1, 2, base.temperature, step=0.1, label="Temperature of samples")
         with gr.Row():
-            accept = gr.Slider(0, 1, _shown(base.accept), step=0.01, label="A draft stands from (accept)")
-            tau = gr.Slider(0, 1, _shown(base.tau), step=0.01, label="Least score that is answered (tau)")
+            accept = gr.Slider(0, 1, _shown(base.accept), step=0.01, label="Draft stands from (accept)")
+            tau = gr.Slider(0, 1, _shown(base.tau), step=0.01, label="Answered from (tau)")
             evidence = gr.Checkbox(base.evidence, label="Retrieve evidence")
             compress = gr.Checkbox(base.compress, label="Compress it to bullets")
         notes = gr.HTML(_notes(first), elem_classes="bt")
@@ -109,19 +109,24 @@ def _strip(offers: list[str], first: Offer | None) -> Strip:
     return Strip(experiment, [tiers, *settings, *place], notes)
 
 
-def _place(*, visible: bool) -> list[gr.Textbox]:
-    """Where the endpoint is, if its tier is chosen: base URL, model, the name of its key's variable."""
-    with gr.Row(visible=visible):
-        return [
+def _place(tiers: gr.CheckboxGroup) -> list[gr.Textbox]:
+    """Where the endpoint is: base URL, model, its key's variable; in sight where its tier is chosen."""
+    with gr.Row(visible=False) as row:
+        place = [
             gr.Textbox(label="Endpoint's base URL", placeholder="http://127.0.0.1:8000/v1", max_lines=1),
             gr.Textbox(label="Endpoint's model", placeholder="its name on the server", max_lines=1),
             gr.Textbox(
-                label="Name of the variable with its key",
+                label="Name of the variable with its key (never the key)",
                 placeholder="OPENAI_API_KEY, or empty",
-                info="The name, never the key: that is read from the playground's own environment.",
                 max_lines=1,
             ),
         ]
+
+    def showing(chosen: list[str]) -> Any:
+        return gr.update(visible=isinstance(chosen, list) and ENDPOINT in chosen)
+
+    tiers.change(showing, tiers, row, queue=False, api_visibility="private")
+    return place
 
 
 def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:

@@ -30,7 +30,7 @@ def ending(view: View) -> str:
         return ""
     if view.trace.answer.refused:
         return "refused"
-    return "escalated" if any(turn.ended for turn in view.turns) else "accepted"
+    return "escalated" if view.doubts else "accepted"
 
 
 def cost(view: View) -> str:
@@ -99,7 +99,7 @@ def _said(view: View) -> str:
 
 
 def _escalations(view: View) -> str:
-    return "".join(_decision(turn.ended) for turn in view.turns if turn.ended)
+    return "".join(_decision(words) for words in view.doubts)
 
 
 def _decision(words: str) -> str:

@@ -31,4 +31,8 @@ def theme() -> Any:
     made = gr.themes.Monochrome(font=FONT, font_mono=MONO)  # own fonts: none is fetched from anywhere
     # the theme's own grey on a dark box has a contrast of 4.1 where 4.5 is needed
     pale = "*neutral_300"
-    return made.set(input_placeholder_color_dark=pale, body_text_color_subdued_dark=pale)
+    return made.set(
+        input_placeholder_color_dark=pale,
+        body_text_color_subdued_dark=pale,
+        layout_gap="*spacing_md",
+    )

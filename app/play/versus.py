@@ -38,8 +38,8 @@ def draw(desk: Answers, table: Table, strip: Strip, first: Offer | None, *, vote
     with gr.Row():
         sides = [_side(names, place) for place in range(MOST)]
     with gr.Row():
-        go = gr.Button("Compare", variant="primary", elem_id="compare-go")
-        stop = gr.Button("Stop comparing", elem_id="compare-stop")
+        go = gr.Button("Compare", variant="primary", size="md", scale=3, elem_id="compare-go")
+        stop = gr.Button("Stop comparing", size="md", scale=1, elem_id="compare-stop")
         blind = gr.Checkbox(
             False, label="Blind: two set-ups in random order, named after the vote", visible=votes
         )

@@ -38,9 +38,9 @@ class Turn:
 
 @dataclass
 class View:
-    """One question on its way. `tiers` (how many), `last` (what the last one is), `accept`, `tau` and `shape`
-    are the set-up's; `warnings` are the serving check's words; `first_ms` is when the first token came,
-    `total_ms` when the last event did; `error` is the sentence it ended with, if it did."""
+    """One question on its way. `tiers` (how many), `last` (what the last one is), `accept`, `tau`, `shape`
+    and `ensemble` are the set-up's; `warnings` are the serving check's words; `first_ms` is when the first
+    token came, `total_ms` when the last event did; `error` is the sentence it ended with, if it did."""
 
     question: str
     tiers: int = 1
@@ -48,6 +48,7 @@ class View:
     tau: float | None = None
     last: str = "last tier"
     shape: str = "short"
+    ensemble: bool = False
     begun: float = field(default_factory=time.perf_counter)
     warnings: list[str] = field(default_factory=list)
     hits: tuple[Hit, ...] | None = None
@@ -66,6 +67,15 @@ class View:
     def done(self) -> bool:
         """Whether there is nothing more to come."""
         return self.trace is not None or bool(self.error)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why tiers were not enough, in order. Those of an ensemble are asked whatever they say, so only the
+        last of them can be doubted, or one that failed."""
+        whole = self.tiers - 2 if self.ensemble and self.accept is not None else 0
+        return [
+            turn.ended for at, turn in enumerate(self.turns) if turn.ended and (at >= whole or turn.failed)
+        ]
 
     def restart(self) -> None:
         """Begin to count the time now."""
@@ -132,7 +142,9 @@ class View:
 def begun(question: str, setup: SetUp) -> View:
     """The view of a question that is about to be asked."""
     spec = setup.answer
-    return View(question, len(setup.tiers), spec.accept, spec.tau, setup.last, spec.shape)
+    return View(
+        question, len(setup.tiers), spec.accept, spec.tau, setup.last, spec.shape, ensemble=spec.ensemble
+    )
 
 
 def follow(view: View, coming: Iterator[Event | None], *, frame: float = FRAME) -> Generator[Any]:

@@ -10,7 +10,17 @@ import pytest
 from app.play import found, markup, panels, steps
 from app.play.view import View, follow
 from engine.errors import ModelError
-from engine.inference.events import Answered, Compressed, Drafted, Event, Prompted, Retrieved, Token, Verified
+from engine.inference.events import (
+    Answered,
+    Compressed,
+    Drafted,
+    Escalated,
+    Event,
+    Prompted,
+    Retrieved,
+    Token,
+    Verified,
+)
 from engine.inference.trace import Answer, Verdict
 from tests.app.scripted import FIRST, SECOND, TEXT, accepted, answered, bullets, escalated, hit, refused
 
@@ -247,3 +257,19 @@ def test_every_feature_of_the_verifier_has_words() -> None:
     from engine.inference.doubt import REASONS
 
     assert set(REASONS) <= set(steps.PARTS)
+
+
+def test_an_ensemble_that_is_believed_is_no_escalation() -> None:
+    """Its tiers are asked whatever the first one says; only a doubt of all of them hands on."""
+    every = "every tier but the last is asked"
+    view = View("Who?", 3, 0.7, 0.2, ensemble=True)
+    for event in [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:]]:
+        view.take(event)
+    assert panels.ending(view) == "accepted" and view.doubts == []
+    assert "Every tier" not in words(panels.answer(view, "a")) and "Every tier" in words(steps.steps(view))
+    doubted = View("Who?", 3, 0.7, 0.2, ensemble=True)
+    doubt = "escalated: the year 1969 is not in bullet 2"
+    events = [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:-1]]
+    for event in [*events, Escalated("reader", "large", doubt), *accepted()[2:]]:
+        doubted.take(event)
+    assert panels.ending(doubted) == "escalated" and doubted.doubts == [doubt]

@@ -25,18 +25,20 @@ def trace(answer: Answer = SAID, *tiers: str) -> Trace:
     [
         (trace(SAID, "small"), "accepted"),
         (trace(SILENT, "small"), "refused"),
-        (trace(SAID, "small", "large"), "escalated"),
+        (trace(SAID, "small", "reader"), "accepted"),
+        (trace(SAID, "small", "reader", "large"), "escalated"),
+        (trace(SAID, "large"), "accepted"),
         (trace(SILENT, "small", "large"), "escalated"),
         (trace(SILENT), "refused"),
     ],
 )
 def test_how_an_answer_ended(found: Trace, kind: str) -> None:
-    assert ending(found) == kind
+    assert ending(found, "large") == kind
 
 
 def test_the_first_word_is_the_first_token_or_a_whole_draft() -> None:
     def asked(*events: Event) -> Asked:
-        return timed(lambda: iter(events))
+        return timed(lambda: iter(events), "large")
 
     with_tokens = asked(Retrieved((), 1.0), Token("1", "1"), Token("6", "16"), Answered(trace(SAID, "small")))
     assert with_tokens.first is not None and 0 <= with_tokens.first[0] <= with_tokens.whole[0]
@@ -81,4 +83,4 @@ def no_events() -> Iterator[Event]:
 
 def test_events_without_an_end_are_a_bug() -> None:
     with pytest.raises(ValueError, match="without an answer"):
-        timed(no_events)
+        timed(no_events, "large")
