@@ -71,7 +71,9 @@ def draw(desk: Answers, offers: list[str], first: Offer | None) -> Strip:
         show_progress_on=[said],
         **private,
     )
-    stop.click(lambda: status(STOPPED), None, said, cancels=[running], queue=False, **private)
+    stop.click(None, cancels=[running], queue=False, **private)
+    # said when the model is left, not when the button is pressed: from then on there can be a new question
+    running.failure(lambda: status(STOPPED), None, said, queue=False, **private)
     examples.input(lambda chosen: chosen or "", examples, question, queue=False, **private)
     outputs = [examples, strip.notes, *strip.controls]
     changed = strip.experiment.change(_changing(desk), strip.experiment, outputs, **private)
@@ -102,10 +104,13 @@ def _strip(offers: list[str], first: Offer | None) -> Strip:
         with gr.Row():
             accept = gr.Slider(0, 1, _shown(base.accept), step=0.01, label="Draft stands from (accept)")
             tau = gr.Slider(0, 1, _shown(base.tau), step=0.01, label="Answered from (tau)")
+            hopeless = gr.Slider(0, 1, _shown(base.hopeless), step=0.01, label="No further tier below")
+        with gr.Row():
             evidence = gr.Checkbox(base.evidence, label="Retrieve evidence")
             compress = gr.Checkbox(base.compress, label="Compress it to bullets")
+            ensemble = gr.Checkbox(base.ensemble, label="Ask all tiers but the last before deciding")
         notes = gr.HTML(_notes(first), elem_classes="bt")
-    settings = [k, bullets, shape, accept, tau, samples, temperature, evidence, compress]
+    settings = [k, bullets, shape, accept, tau, hopeless, samples, temperature, evidence, compress, ensemble]
     return Strip(experiment, [tiers, *settings, *place], notes)
 
 
@@ -131,16 +136,19 @@ def _place(tiers: gr.CheckboxGroup) -> list[gr.Textbox]:
 
 def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
     """The set-up that the strip's widgets say, in their order. Raises ConfigError where one does not fit."""
-    tiers, k, bullets, shape, accept, tau, samples, temperature, evidence, compress, *place = values
+    tiers, k, bullets, shape, accept, tau, hopeless, samples, temperature, *switches = values
+    (evidence, compress, ensemble), place = switches[:3], switches[3:]
     if not isinstance(tiers, list) or any(name not in offer.tiers for name in tiers):
         raise ConfigError(f"Choose tiers among {', '.join(offer.tiers)}.")
     usual = offer.answer
     # the sliders show two digits; left where it was, a threshold keeps all of its own
     accept = usual.accept if accept == _shown(usual.accept) else accept
     tau = usual.tau if tau == _shown(usual.tau) else tau
+    hopeless = usual.hopeless if hopeless == _shown(usual.hopeless) else hopeless
     settings = {
         **{"k": k, "bullets": bullets, "shape": shape, "samples": samples, "temperature": temperature},
-        **{"accept": accept, "tau": tau or None, "evidence": evidence, "compress": compress},
+        **{"accept": accept, "tau": tau or None, "hopeless": hopeless},
+        **{"evidence": evidence, "compress": compress, "ensemble": ensemble},
     }
     where = dict(zip(("base_url", "model", "key_env"), place, strict=True))
     return made(tiers, settings, offer.answer, where)
@@ -192,8 +200,9 @@ def _changing(desk: Answers) -> Callable[[str], list[Any]]:
         except LabError as error:
             raise gr.Error(str(error), print_exception=False) from error
         base = offer.answer
-        values = [base.k, base.bullets, base.shape, _shown(base.accept), _shown(base.tau), base.samples]
-        values += [base.temperature, base.evidence, base.compress, *[gr.skip()] * 3]
+        values = [base.k, base.bullets, base.shape, _shown(base.accept), _shown(base.tau)]
+        values += [_shown(base.hopeless), base.samples, base.temperature]
+        values += [base.evidence, base.compress, base.ensemble, *[gr.skip()] * 3]
         tiers = gr.update(choices=_tier_choices(offer), value=list(offer.usual))
         return [gr.update(choices=list(offer.examples), value=None), _notes(offer), tiers, *values]
 

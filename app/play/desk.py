@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
 from app.play.setups import ENDPOINT, SetUp
-from app.play.worker import Task, Worker
+from app.play.worker import TICK, Task, Worker
 from engine.errors import ConfigError, DataError, LabError
 from engine.inference.events import Event
 from engine.inference.spec import AnswerSpec
@@ -113,15 +113,16 @@ class Desk:
 
     def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event | None]:
         """As Answers. Raises ConfigError when the question before is not closed within WAIT."""
-        if not self._busy.acquire(timeout=WAIT):
-            raise ConfigError("The model is still busy with another question: try again in a minute.")
+        until = time.monotonic() + WAIT
+        while not self._busy.acquire(timeout=TICK):
+            if time.monotonic() > until:
+                raise ConfigError("The model is still busy with another question: try again in a minute.")
+            yield None
         task = self._worker.start(lambda: self._events(name, setup, question))
         try:
             yield from task.items()
         finally:
-            task.leave()
-            self._free(task, setup)
-            self._busy.release()
+            self._leave(task, setup)
 
     def _events(self, name: str, setup: SetUp, question: str) -> Iterator[Event]:
         from engine.inference.orchestrator import answer
@@ -135,13 +136,15 @@ class Desk:
                 if hasattr(tier, "endpoint"):
                     tier.endpoint.close()
 
-    def _free(self, task: Task[Event], setup: SetUp) -> None:
-        """Wait until the model is free. A server that does not answer is not waited for: its call ends by
-        itself, and a new thread takes over."""
-        while not task.ended.wait(0.05):
-            if setup.endpoint is not None and getattr(task.latest, "tier", "") == setup.endpoint.model:
-                self._worker = Worker()
-                return
+    def _leave(self, task: Task[Event], setup: SetUp) -> None:
+        """The desk is free when the model is. A server that does not answer is not waited for: its call ends
+        by itself, and a new thread takes over."""
+        task.leave()
+        if setup.endpoint is not None and getattr(task.latest, "tier", "") == setup.endpoint.model:
+            self._worker = Worker()
+            self._busy.release()
+        else:
+            task.after(self._busy.release)
 
     def warm(self) -> None:
         """Load what the newest experiment answers with, so that the first question does not wait for it."""

@@ -64,7 +64,8 @@ def draw(desk: Answers, table: Table, strip: Strip, first: Offer | None, *, vote
         show_progress_on=[said],
         **private,
     )
-    stop.click(lambda: status(STOPPED), None, said, cancels=[running], queue=False, **private)
+    stop.click(None, cancels=[running], queue=False, **private)
+    running.failure(lambda: status(STOPPED), None, said, queue=False, **private)
     for vote, button in zip(VOTES, buttons, strict=True):
         voting = _voting(table, vote)
         button.click(voting, current, [said, score, *buttons, *shown], queue=False, **private)

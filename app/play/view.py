@@ -123,7 +123,7 @@ class View:
             turn.verdict = event.verdict
             self._took("verify", event.ms)
         elif isinstance(event, events.Sampled):
-            turn.samples, turn.agreement = event.answers, event.agreement
+            turn.samples = event.answers
             self._took("sample", event.ms)
         else:
             turn.ended, turn.failed = event.reason, event.failed
@@ -132,6 +132,8 @@ class View:
         self.trace, self.error = trace, trace.error
         self.bullets, self.low = trace.bullets, trace.low_relevance
         self.full_tokens = trace.full_tokens
+        for turn, draft in zip([one for one in self.turns if not one.failed], trace.drafts, strict=False):
+            turn.agreement = draft.agreement  # known once the samples are weighed
         if trace.ms:
             self.ms = dict(trace.ms)
 

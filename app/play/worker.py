@@ -16,19 +16,28 @@ Make = Callable[[], Iterator[T]]
 
 
 class Task(Generic[T]):
-    """One question's items on their way. `latest` is the last that was made, `ended` is set when the
-    thread is done with it."""
+    """One question's items on their way; `latest` is the last that was made."""
 
     def __init__(self, make: Make[T]) -> None:
         self.make = make
         self.latest: T | None = None
-        self.ended = threading.Event()
         self._left = threading.Event()
         self._made: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._after: list[Callable[[], None]] = []
 
     def leave(self) -> None:
         """Nobody listens any more: the generator is closed as soon as it next gives something."""
         self._left.set()
+
+    def after(self, work: Callable[[], None]) -> None:
+        """Do `work` when the thread is done with this, or now if it is."""
+        with self._lock:
+            if not self._ended:
+                self._after.append(work)
+                return
+        work()
 
     def items(self) -> Generator[T | None]:
         """The items, None for a TICK without one. What the generator raised is raised here."""
@@ -60,7 +69,10 @@ class Task(Generic[T]):
         except Exception as error:  # noqa: BLE001  whatever it is, it is raised to whoever listens
             self._made.put((None, error))
         finally:
-            self.ended.set()
+            with self._lock:
+                self._ended = True
+            for work in self._after:
+                work()
 
 
 class Worker:

@@ -17,7 +17,21 @@ from storage.db import connect
 from tests.app.scripted import QUESTION, ScriptedDesk, accepted
 
 BASE = AnswerSpec(tau=0.2, accept=0.7)
-STRIP: tuple[Any, ...] = (["adapter", "large"], 3, 6, "short", 0.7, 0.2, 0, 0.7, True, True, "", "", "")
+STRIP: tuple[Any, ...] = (
+    ["adapter", "large"],
+    3,
+    6,
+    "short",
+    0.7,
+    0.2,
+    0,
+    0,
+    0.7,
+    True,
+    True,
+    False,
+    *[""] * 3,
+)
 
 
 @pytest.mark.parametrize("question", ["", "  \n", None, 7, "???", "\u200b"])
@@ -72,11 +86,11 @@ def test_the_strip_gives_the_defaults_back_to_the_last_digit() -> None:
 def test_an_endpoint_is_a_tier_of_its_own_with_the_name_of_its_key() -> None:
     offer = ScriptedDesk().offer("space")
     place = (" http://127.0.0.1:8000/v1/ ", "llama", "GROQ_API_KEY")
-    setup = chosen(offer, (["endpoint", "small"], *STRIP[1:10], *place))
+    setup = chosen(offer, (["endpoint", "small"], *STRIP[1:12], *place))
     assert setup.tiers == ("small", "endpoint") and setup.endpoint is not None
     assert setup.endpoint.base_url == "http://127.0.0.1:8000/v1" and setup.endpoint.key_env == "GROQ_API_KEY"
     assert setup.last == "OpenAI-compatible endpoint" and "llama" in setup.label
-    assert chosen(offer, (*STRIP[:10], *place)).endpoint is None  # where its tier is not chosen
+    assert chosen(offer, (*STRIP[:12], *place)).endpoint is None  # where its tier is not chosen
 
 
 @pytest.mark.parametrize(
@@ -93,7 +107,7 @@ def test_an_endpoint_is_a_tier_of_its_own_with_the_name_of_its_key() -> None:
 )
 def test_an_endpoint_that_cannot_be_asked_is_said(place: tuple[str, str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        chosen(ScriptedDesk().offer("space"), (["endpoint"], *STRIP[1:10], *place))
+        chosen(ScriptedDesk().offer("space"), (["endpoint"], *STRIP[1:12], *place))
 
 
 def test_an_endpoint_without_a_place_is_said() -> None:

@@ -33,7 +33,7 @@ def iter_of(*items: int) -> Iterator[int]:
 
 
 def test_leaving_is_possible_while_nothing_comes_and_closes_the_generator() -> None:
-    go, closed = threading.Event(), []
+    go, ended, closed = threading.Event(), threading.Event(), []
 
     def slow() -> Iterator[int]:
         try:
@@ -48,10 +48,14 @@ def test_leaving_is_possible_while_nothing_comes_and_closes_the_generator() -> N
     for item in task.items():
         if item is None and task.latest == 1:
             break  # it is still waiting for `go`
-    assert not task.ended.is_set() and closed == []
+    task.after(ended.set)
+    assert not ended.is_set() and closed == []
     task.leave()
     go.set()
-    assert task.ended.wait(PATIENCE) and closed == [True] and task.latest == 1
+    assert ended.wait(PATIENCE) and closed == [True] and task.latest == 1
+    late: list[int] = []
+    task.after(lambda: late.append(1))
+    assert late == [1]  # it has ended already
 
 
 def test_tasks_run_one_after_the_other() -> None:
