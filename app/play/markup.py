@@ -27,8 +27,10 @@ def box(kind: str, title: str, body: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    """`text` with a capital, unless it begins with a name like smollm2-135m, and a full stop."""
+    first = text.partition(" ")[0].rstrip(":;,.")
+    text = f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def linked(text: str, numbers: Collection[int], prefix: str) -> str:

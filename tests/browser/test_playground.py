@@ -43,6 +43,11 @@ pytestmark = pytest.mark.browser
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 SCHEMES = ("light", "dark")
 EVIL = "<img src=x onerror=alert(1)> **bold** ${alert(1)} {{value}} <script>alert(1)</script>"
+NUMBERS = {
+    **{"Chunks retrieved (k)": 7, "Most bullets": 4, "Samples before escalating": 5},
+    **{"Temperature of samples": 1.5, "Draft stands from (accept)": 0.9, "Answered from (tau)": 0.5},
+    "No further tier below": 0.1,
+}
 Serve = Callable[..., str]
 
 
@@ -116,7 +121,7 @@ def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page:
     expect(answer).to_contain_text("Accepted")
     expect(answer).to_contain_text("Christiaan Huygens [2]")
     expect(page.locator("#ask-steps").get_by_role("row", name="numbers match")).to_contain_text("1.00")
-    expect(page.locator("#ask-cost")).to_contain_text("6 % of asking the last tier alone")
+    expect(page.locator("#ask-cost")).to_contain_text("6 % of asking the large model alone")
     expect(page.locator("#ask-evidence")).to_contain_text("20 tokens as bullets instead of 60")
     mark = page.locator("#ask-b2")
     expect(mark).to_have_text(f"[2] {SECOND}")
@@ -169,22 +174,75 @@ def test_an_experiment_that_was_deleted_meanwhile_is_said(page: Page, serve: Ser
     expect(page.locator("#ask-status")).to_contain_text("There is no experiment 'space' yet.")
 
 
-def test_stop_works_at_once_and_keeps_what_was_found(page: Page, serve: Serve) -> None:
+def test_every_control_of_the_strip_reaches_the_model(page: Page, serve: Serve) -> None:
+    asked: list[SetUp] = []
+    opened(page, serve(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
+    page.get_by_role("button", name="Settings").click()
+    place = page.get_by_label("Endpoint's base URL")
+    expect(place).to_be_hidden()
+    page.get_by_label("OpenAI-compatible endpoint").check()
+    place.fill("http://127.0.0.1:9/v1")
+    page.get_by_label("Endpoint's model").fill("far")
+    page.get_by_label("Name of the variable with its key").fill("FAR_API_KEY")
+    page.get_by_label("large model").uncheck()
+    page.get_by_label("json", exact=True).check()
+    for label, value in NUMBERS.items():
+        number = page.get_by_label(f"number input for {label}")
+        number.fill(str(value))
+        number.press("Tab")
+    page.get_by_label("Compress it to bullets").uncheck()
+    page.get_by_label("Ask all tiers but the last").check()
+    ask(page, QUESTION)
+    expect(page.locator("#ask-answer")).to_contain_text("Accepted")
+    (setup,) = asked
+    spec = setup.answer
+    assert setup.tiers == ("adapter", "endpoint") and setup.endpoint is not None
+    assert (setup.endpoint.model, setup.endpoint.key_env) == ("far", "FAR_API_KEY")
+    assert (spec.k, spec.bullets, spec.samples, spec.temperature) == (7, 4, 5, 1.5)
+    assert (spec.accept, spec.tau, spec.hopeless) == (0.9, 0.5, 0.1)
+    assert (spec.shape, spec.evidence, spec.compress, spec.ensemble) == ("json", True, False, True)
+    page.get_by_label("Name of the variable with its key").fill("sk-not-a-name")
+    ask(page, QUESTION)
+    expect(page.locator("#ask-status")).to_contain_text("which ends in _API_KEY")
+    assert len(asked) == 1
+
+
+def test_stop_works_at_once_keeps_what_was_found_and_the_next_question_is_heard(
+    page: Page, serve: Serve
+) -> None:
+    """The next one is asked the moment the page says it stopped: it used to be lost now and then."""
+    desk = ScriptedDesk(scripted)
+    opened(page, serve(desk))
+    for done in range(3):
+        desk.gate = threading.Event()
+        ask(page, QUESTION)
+        expect(page.locator("#ask-answer")).to_contain_text("Draft of small")
+        assert desk.running == 1
+        page.get_by_role("button", name="Stop", exact=True).click()
+        expect(page.locator("#ask-status")).to_contain_text("Stopped. What was found until then stays below.")
+        expect(page.locator("#ask-evidence")).to_contain_text(SECOND)
+        assert desk.running == 0 and desk.closed == 2 * done + 1
+        desk.gate.set()
+        ask(page, "How many rings does it have?")
+        expect(page.locator("#ask-answer")).to_contain_text("Refused")
+        expect(page.locator("#ask-status")).to_contain_text("Answered in")
+
+
+def test_a_closed_tab_frees_the_model(page: Page, browser: Browser, serve: Serve) -> None:
     desk = ScriptedDesk(scripted)
     desk.gate = threading.Event()
-    opened(page, serve(desk))
-    ask(page, QUESTION)
-    expect(page.locator("#ask-answer")).to_contain_text("Chris")
-    assert desk.running == 1
-    page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.locator("#ask-status")).to_contain_text("Stopped. What was found until then stays below.")
-    expect(page.locator("#ask-evidence")).to_contain_text(SECOND)
-    page.wait_for_function("() => true")
-    for _ in range(200):
-        if desk.running == 0:
+    url = serve(desk)
+    other = browser.new_page()
+    opened(other, url)
+    ask(other, QUESTION)
+    expect(other.locator("#ask-answer")).to_contain_text("Chris")
+    other.close()
+    opened(page, url)
+    for _ in range(1200):
+        if not desk.running:
             break
-        page.wait_for_timeout(50)
-    assert desk.running == 0 and desk.closed == 1
+        page.wait_for_timeout(100)
+    assert (desk.running, desk.closed) == (0, 1)  # though its gate was never opened
     desk.gate.set()
     ask(page, QUESTION)
     expect(page.locator("#ask-answer")).to_contain_text("Accepted")
@@ -247,6 +305,20 @@ def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
     expect(page.get_by_role("button", name="Tie")).to_be_disabled()
 
 
+def test_what_is_set_under_ask_can_be_compared(page: Page, serve: Serve) -> None:
+    asked: list[SetUp] = []
+    opened(page, serve(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("sentence", exact=True).check()
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("Set-up 2").click()
+    page.locator("#compare-setup-1").get_by_role("option", name="as set under Ask").click()
+    compare(page)
+    expect(page.locator("#compare-status")).to_contain_text("Done.")
+    expect(page.locator("#compare-1").get_by_role("heading", level=2)).to_have_text("as set under Ask")
+    assert [setup.answer.shape for setup in asked] == ["short", "sentence"]
+
+
 def test_comparing_can_be_stopped(page: Page, serve: Serve) -> None:
     desk = ScriptedDesk(scripted)
     desk.gate = threading.Event()
@@ -290,6 +362,10 @@ def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
     opened(page, serve(ScriptedDesk(scripted)), scheme)
     assert violations(page) == []
     page.get_by_role("button", name="Settings").click()
+    page.get_by_label("OpenAI-compatible endpoint").check()
+    expect(page.get_by_label("Endpoint's base URL")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_label("OpenAI-compatible endpoint").uncheck()
     for question, ending in ((QUESTION, "Accepted"), ("Which year?", "Escalated"), ("rings?", "Refused")):
         ask(page, question)
         expect(page.locator("#ask-answer")).to_contain_text(ending)
