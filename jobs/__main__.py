@@ -2,6 +2,7 @@
 
 import math
 import os
+import shlex
 import signal
 import sys
 import time
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         _stop_on_signals()
         quiet()
         options = _parser().parse_args(arguments)
+        options.line = f"python -m jobs {shlex.join(sys.argv[1:] if arguments is None else arguments)}"
         options.command(options)
         sys.stdout.flush()
     except (LabError, StorageError) as error:

@@ -17,11 +17,15 @@ def add(commands: Commands) -> None:
         "--as", dest="made", default="", help="the clean dataset's name (default: NAME-clean)"
     )
     add_kinds(parser, "clean", skip=OTHERWISE)
+    parser.add_argument("--report", default="", metavar="FILE.md", help="also write a page of what it did")
     add_json(parser)
     parser.set_defaults(command=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from jobs.data_report import cleaned, write
     from jobs.foreground import run
     from jobs.kinds.clean import read_report
     from jobs.workspace import checked_name
@@ -30,6 +34,8 @@ def _run(options: argparse.Namespace) -> None:
     place, job = run("clean", fields, options.made or f"{options.name}-clean"[:64])
     assert place
     told = read_report(place)
+    if options.report:
+        write(Path(options.report), cleaned(place, options.line))
     if options.json:
         print_json({"name": job.name, "dataset": place.name, **told})
         return

@@ -22,13 +22,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--model", default="", help="the server's model")
     add_kinds(parser, "synthesize", "compose", skip=OTHERWISE, usual=USUAL)
+    parser.add_argument("--report", default="", metavar="FILE.md", help="also write a page with rows to read")
     add_json(parser)
     parser.set_defaults(command=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from engine.artifact import read_manifest
     from engine.data.synthesize import KEPT
+    from jobs.data_report import synthesized, write
     from jobs.foreground import indexed, run
     from jobs.workspace import checked_name
 
@@ -54,6 +58,8 @@ def _run(options: argparse.Namespace) -> None:
         "calls": spent.get("calls", sum(counts.values())),
         "seconds": round(made["seconds"] or time.monotonic() - begun, 1),
     } | ({"spent": spent} if spent else {})
+    if options.report:
+        write(Path(options.report), synthesized(place, options.line))
     if options.json:
         print_json(told)
         return
