@@ -98,7 +98,7 @@ def test_the_bound_is_clopper_and_pearsons(wrong: int, part: float, sure: float)
     assert bound == pytest.approx(beta.ppf(sure, through + 1, wrong - through), abs=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), st.booleans()), min_size=1, max_size=80), st.floats(0.01, 0.9))
 def test_what_the_risk_dial_calls_feasible_keeps_its_bound_and_no_lower_tau_does(
     seen: list[tuple[int, bool]], wanted: float

@@ -527,6 +527,7 @@ def closed_port() -> int:
         return int(listening.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_a_hub_serves_a_model_and_its_refusals_are_told_apart(tiny_model: Tiny, tmp_path: Path) -> None:
     """Every failure was "does not exist, or is not open to you, or ...", and came after half a minute."""
     pickled = shutil.copytree(tiny_model("qwen3"), tmp_path / "pickled")

@@ -160,9 +160,10 @@ def test_the_answer_stands_in_the_bullet_it_cites(parts: Parts) -> None:
     ids=["usual", "refusing", "whole chunks", "closed book"],
 )
 def test_many_answers_equal_each_ones_own(parts: Parts, spec: AnswerSpec) -> None:
-    together = answer_many(parts, ASKED, spec)
-    assert [trace.question for trace in together] == ASKED
-    for trace, question in zip(together, ASKED, strict=True):
+    asked = ASKED if spec == AnswerSpec() else ASKED[::2]
+    together = answer_many(parts, asked, spec)
+    assert [trace.question for trace in together] == asked
+    for trace, question in zip(together, asked, strict=True):
         alone = last(answer(parts, question, spec))
         assert not trace.timed and trace.ms == {}
         assert untimed(trace) == untimed(alone)

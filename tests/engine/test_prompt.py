@@ -34,7 +34,7 @@ from engine.inference.prompt import (
 from tests import tiny
 
 Tokenizers = Callable[[str], Any]
-FAST = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 EVIDENCE = ["It ended a long war.", "The treaty was signed in 1648."]
 QUESTION = "When was the treaty signed?"
 USER = (
@@ -341,15 +341,15 @@ def test_a_template_in_the_evidence_is_not_run(tokenizers: Tokenizers) -> None:
 
 def test_many_special_tokens_do_not_make_rendering_slow() -> None:
     """Gemma's tokenizer has more than 6,000 of them."""
-    import time
+    from time import process_time
 
     tokenizer = tiny.tokenizer("chatml")
     tokenizer.add_special_tokens({"additional_special_tokens": [f"<unused{n}>" for n in range(6000)]})
     text = "The quick < brown fox <unused5999> jumps over the lazy dog. " * 200
     harmless(tokenizer, text)
-    begun = time.perf_counter()
+    begun = process_time()
     made = harmless(tokenizer, text)
-    assert time.perf_counter() - begun < 0.5
+    assert process_time() - begun < 0.5
     assert "<unused5999>" not in made
 
 

@@ -1,4 +1,5 @@
-"""Input that cannot be used, given to real processes: one sentence that says what to do, nothing left."""
+"""Input that cannot be used, given to real processes and, where that comes to the same, to the command in
+this one: one sentence that says what to do, nothing left."""
 
 import json
 import re
@@ -10,14 +11,20 @@ import pytest
 
 from storage import jobs
 from storage.db import connect
-from tests.commands import BROKEN, TINY, Material, Ran, run
+from tests.commands import BROKEN, TINY, Command, Material, Ran, run
 
 DOCUMENT = "The port of Velden was opened in 1874 by the engineer Marta Olsen. " * 3
 QUESTION = {"question": "Who opened the port of Velden?", "answers": ["Marta Olsen"]}
 
 
-def quickstart(*arguments: str, home: Path, **environment: str) -> Ran:
+def process(*arguments: str, home: Path, **environment: str) -> Ran:
     return run("quickstart", *TINY, *arguments, home=home, **environment)
+
+
+@pytest.fixture
+def quickstart(here: Command) -> Command:
+    """The same command in this process, which has imported everything already."""
+    return lambda *arguments, home: here("quickstart", *TINY, *arguments, home=home)
 
 
 def sentence(ran: Ran) -> str:
@@ -65,13 +72,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_empty_folder(folder: Path, home: Path) -> None:
-    said = sentence(quickstart("--documents", str(folder), "--name", "empty", home=home))
+    said = sentence(process("--documents", str(folder), "--name", "empty", home=home))
     assert said.startswith(f"Nothing in {folder} can be used; give it files that end in .md, .txt, .html")
     assert made(home) == []
     failed(home, "empty", said)
 
 
-def test_a_folder_that_is_not_there(folder: Path, home: Path) -> None:
+def test_a_folder_that_is_not_there(quickstart: Command, folder: Path, home: Path) -> None:
     said = sentence(quickstart("--documents", str(folder / "none"), home=home))
     assert "does not exist" in said and "give files that end in" in said
     assert made(home) == []
@@ -80,21 +87,25 @@ def test_a_folder_that_is_not_there(folder: Path, home: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"), [("photo.txt", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), ("notes.md", b"\x00" * 99)]
 )
-def test_a_file_that_is_not_text(name: str, content: bytes, folder: Path, home: Path) -> None:
+def test_a_file_that_is_not_text(
+    quickstart: Command, name: str, content: bytes, folder: Path, home: Path
+) -> None:
     (folder / name).write_bytes(content)
     said = sentence(quickstart("--documents", str(folder), home=home))
     assert name in said and "give it files that end in" in said
     assert made(home) == []
 
 
-def test_a_jsonl_of_which_no_line_can_be_read(folder: Path, home: Path) -> None:
+def test_a_jsonl_of_which_no_line_can_be_read(quickstart: Command, folder: Path, home: Path) -> None:
     jsonl(folder / "rows.jsonl", BROKEN, BROKEN)
     said = sentence(quickstart("--documents", str(folder), home=home))
     assert "2 left out, the first rows.jsonl, row 1: " in said
     assert made(home) == []
 
 
-def test_a_question_file_without_questions(material: Material, folder: Path, home: Path) -> None:
+def test_a_question_file_without_questions(
+    quickstart: Command, material: Material, folder: Path, home: Path
+) -> None:
     file = jsonl(folder / "asked.jsonl", {"id": "1", "text": DOCUMENT})
     said = sentence(quickstart("--documents", str(material.documents), "--questions", str(file), home=home))
     assert f"no usable question in {file}" in said and "rows need 'question' and 'answers'" in said
@@ -105,7 +116,7 @@ def test_a_question_file_without_questions(material: Material, folder: Path, hom
     "row", [{"question": "Who opened it?"}, {"question": "Who opened it?", "answers": []}]
 )
 def test_a_question_file_without_answers(
-    row: dict[str, object], material: Material, folder: Path, home: Path
+    quickstart: Command, row: dict[str, object], material: Material, folder: Path, home: Path
 ) -> None:
     file = jsonl(folder / "asked.jsonl", row, {**row, "question": "Who closed it?"})
     said = sentence(quickstart("--documents", str(material.documents), "--questions", str(file), home=home))
@@ -114,7 +125,9 @@ def test_a_question_file_without_answers(
     assert made(home) == []
 
 
-def test_questions_that_are_all_marked_for_training(material: Material, folder: Path, home: Path) -> None:
+def test_questions_that_are_all_marked_for_training(
+    quickstart: Command, material: Material, folder: Path, home: Path
+) -> None:
     """They were dropped without a word, and others, held out of the synthetic ones, were tested with."""
     file = jsonl(folder / "asked.jsonl", QUESTION | {"split": "train"})
     said = sentence(quickstart("--documents", str(material.documents), "--questions", str(file), home=home))
@@ -122,14 +135,14 @@ def test_questions_that_are_all_marked_for_training(material: Material, folder: 
     assert made(home) == []
 
 
-def test_questions_without_documents(folder: Path, home: Path) -> None:
+def test_questions_without_documents(quickstart: Command, folder: Path, home: Path) -> None:
     jsonl(folder / "asked.jsonl", QUESTION)
     said = sentence(quickstart("--documents", str(folder), home=home))
     assert "holds questions but no documents" in said and "--documents" in said
     assert made(home) == []
 
 
-def test_a_model_that_does_not_exist(home: Path) -> None:
+def test_a_model_that_does_not_exist(quickstart: Command, home: Path) -> None:
     for option in ("--small", "--large", "--writer"):
         said = sentence(quickstart(option, "bantam-huge", home=home))
         assert said.startswith("There is no model 'bantam-huge': use one of bantam-small, ")
@@ -137,11 +150,11 @@ def test_a_model_that_does_not_exist(home: Path) -> None:
 
 
 def test_a_model_that_cannot_write_answers(home: Path) -> None:
-    assert "is of the kind reader" in sentence(quickstart("--small", "bantam-reader", home=home))
+    assert "is of the kind reader" in sentence(process("--small", "bantam-reader", home=home))
     assert not home.exists()
 
 
-def test_a_folder_that_holds_no_model(folder: Path, home: Path) -> None:
+def test_a_folder_that_holds_no_model(quickstart: Command, folder: Path, home: Path) -> None:
     said = sentence(quickstart("--small", str(folder), home=home))
     assert f"The folder {folder} holds no model" in said
     assert not home.exists()
@@ -150,7 +163,7 @@ def test_a_folder_that_holds_no_model(folder: Path, home: Path) -> None:
 @pytest.mark.parametrize("option", ["--small", "--writer"])
 def test_a_hub_model_without_a_network(option: str, home: Path) -> None:
     """Said before the first stage: it came after minutes of writing questions."""
-    said = sentence(quickstart(option, "owner/model", home=home, HF_HUB_OFFLINE="1"))
+    said = sentence(process(option, "owner/model", home=home, HF_HUB_OFFLINE="1"))
     assert "'owner/model' is not in the local hub cache and HF_HUB_OFFLINE is set: unset it, or use" in said
     assert not home.exists()
 
@@ -165,7 +178,7 @@ def test_a_hub_that_does_not_answer(home: Path, tmp_path: Path) -> None:
         "HF_HOME": str(tmp_path / "hub"),
         "NO_PROXY": "127.0.0.1",
     }
-    said = sentence(quickstart("--small", "owner/model", home=home, **nowhere))
+    said = sentence(process("--small", "owner/model", home=home, **nowhere))
     assert f"The hub {hub} cannot be reached to fetch 'owner/model'" in said and "check the network" in said
     assert not home.exists()
 
@@ -174,10 +187,10 @@ def test_the_large_model_is_only_asked_for_where_it_answers(
     material: Material, folder: Path, home: Path
 ) -> None:
     """A hub that is not needed need not be there: the run gets as far as the documents."""
-    said = sentence(quickstart("--large", "owner/model", "--documents", str(folder), home=home))
+    said = sentence(process("--large", "owner/model", "--documents", str(folder), home=home))
     assert said.startswith(f"Nothing in {folder} can be used")
     said = sentence(
-        quickstart("--large", "owner/model", "--arms", "large", "--documents", str(folder), home=home)
+        process("--large", "owner/model", "--arms", "large", "--documents", str(folder), home=home)
     )
     assert "'owner/model' is not in the local hub cache" in said
 
@@ -185,19 +198,19 @@ def test_the_large_model_is_only_asked_for_where_it_answers(
 def test_a_file_in_the_place_of_the_workspace(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("mine")
-    said = sentence(quickstart(home=home))
+    said = sentence(process(home=home))
     assert f"The workspace {home} cannot be written" in said and "set BANTAM_HOME to a folder that is" in said
     assert home.read_text() == "mine"
 
 
 def test_a_folder_in_the_place_of_the_database(home: Path) -> None:
     (home / "lab.db").mkdir(parents=True)
-    said = sentence(quickstart(home=home))
+    said = sentence(process(home=home))
     assert "lab.db cannot be opened; check" in said
     assert made(home) == []
 
 
-def test_a_database_that_is_none(home: Path) -> None:
+def test_a_database_that_is_none(quickstart: Command, home: Path) -> None:
     home.mkdir()
     (home / "lab.db").write_text("This is a shopping list, and a long one at that. " * 100)
     said = sentence(quickstart(home=home))
@@ -208,10 +221,12 @@ def test_a_database_that_is_none(home: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../up", "a/b", "/tmp/x", "..", "Up", "a b", "a\nb", "x" * 65, "; rm -rf ~"]
 )
-def test_a_name_that_could_be_more_than_a_name(name: str, home: Path, material: Material) -> None:
+def test_a_name_that_could_be_more_than_a_name(
+    here: Command, name: str, home: Path, material: Material
+) -> None:
     documents = ("--documents", str(material.documents))
     for command in (("quickstart", *documents), ("ask", "Who?")):
-        said = sentence(run(*command, f"--name={name}", home=home))
+        said = sentence(here(*command, f"--name={name}", home=home))
         assert said.startswith(f"The name {name!r} cannot be used: take 1 to 64 of a-z")
     assert not home.exists() and list(home.parent.iterdir()) == []
 
