@@ -14,7 +14,7 @@ from app.data.written import results, written_questions
 from app.frame import said
 from app.text import plain
 from engine.data.compose import KINDS as QUESTIONS
-from engine.data.synthesize import KEPT
+from engine.data.sift import KEPT
 from engine.data.tally import CACHED, CALLS, COST, TOKENS, told
 from engine.errors import ConfigError
 from jobs import queue

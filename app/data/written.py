@@ -17,8 +17,8 @@ from app.frame import nothing, said
 from app.text import duration, plain
 from engine.artifact import whole
 from engine.data.records import Question
+from engine.data.written import FILE as ROWS
 from engine.errors import ConfigError
-from jobs.kinds.compose import ROWS
 from jobs.material import FILE
 from jobs.shelf import Thing, things
 from jobs.workspace import artifact

@@ -15,19 +15,11 @@ from typing import Any, NamedTuple
 
 from engine.data.contamination import Held
 from engine.data.records import Question
-from engine.data.synthesize import (
-    GIVES_AWAY,
-    KEPT,
-    KNOWN,
-    NOT_A_QUESTION,
-    NOT_FOUND,
-    NOT_READ,
-    REPEATED,
-    SAME_ANSWER,
-    UNSURE,
-)
+from engine.data.roundtrip import KNOWN, NOT_FOUND, NOT_READ, REPEATED, SAME_ANSWER, UNSURE
+from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.tally import tell
 from engine.data.teacher import Request, Spent, Teacher, chat
+from engine.data.written import MORE_HITS, Written, hard_negatives, place_of
 from engine.evaluation.metrics import f1, holds_answer
 from engine.inference.tiers import Reads
 from engine.progress import Report, silent
@@ -65,17 +57,6 @@ OTHER_WORDS: dict[str, Any] = {
     "properties": {"questions": {"type": "array", "minItems": 1, "items": {"type": "string"}}},
     "required": ["questions"],
 }
-
-
-class Written(NamedTuple):
-    """A kept question, why its answer is right, the sentences that say so, passages that are near and do not
-    answer, and where it comes from."""
-
-    question: Question
-    rationale: str
-    cited: tuple[str, ...]
-    negatives: tuple[str, ...]
-    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -197,7 +178,7 @@ def _checked(
 ) -> Iterator[tuple[_Task, dict[str, Any], str, list[Hit]]]:
     asked = [" ".join(value["question"].split()) for _, value in found]
     vectors = index.embedder.vectors(asked)
-    hits = search_many(index, asked, k + 10, vectors=vectors)
+    hits = search_many(index, asked, k + MORE_HITS, vectors=vectors)
     for (task, value), question, vector, near in zip(found, asked, vectors, hits, strict=True):
         verdict = _verdict(task, value, question, reader)
         if verdict == KEPT and question.casefold() in seen:
@@ -307,12 +288,6 @@ def _row(
         task.kind,
         "train",
     )
-    away = [hit.chunk.text for hit in hits if hit.position not in task.chunks]
-    hard = [text for text in away if not answers or not holds_answer(text, answers)][:negatives]
-    provenance = {
-        "teacher": teacher.spec.model,
-        "chunks": [
-            [index.chunks[c].document, index.chunks[c].start, index.chunks[c].end] for c in task.chunks
-        ],
-    }
-    return Written(question, " ".join(value["rationale"].split()), cited, tuple(hard), provenance)
+    hard = hard_negatives(hits, task.chunks, answers, negatives)
+    provenance = {"writer": teacher.spec.model, "chunks": place_of(index, task.chunks)}
+    return Written(question, " ".join(value["rationale"].split()), cited, hard, provenance)

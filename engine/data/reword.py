@@ -19,7 +19,10 @@ _PIECE = re.compile(r"\w+|\W+")
 _KEEP = frozenset(
     "a an the of in on at to for from by with and or is are was were be been being it its this that these "
     "those which who whom whose what when where why how do does did has have had as many much long far old "
-    "often first last one two three there their his her".split()
+    "often first last one two three four five six seven eight nine ten eleven twelve thirteen fifteen "
+    "sixteen eighteen nineteen twenty thirty forty fifty sixty hundred thousand million billion half there "
+    "their his her he she man woman men women boy girl person people second minute hour day week month year "
+    "decade century seconds minutes hours days weeks months years decades centuries".split()
 )
 
 

@@ -8,14 +8,14 @@ import re
 from typing import NamedTuple
 
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-_FUNCTION = (
+FUNCTION = (
     "a an the of in on at to for from by with and or but nor so yet is are was were be been being has have "
     "had do does did will would can could may might must shall should that which who whom whose when where "
     "while because since until after before than then as if it its they them their he him his she her this "
     "these those there not no more most less least into onto over under about above below between through "
     "during without within against among across along around per both each every"
 ).split()
-_STOP = rf"(?!(?:{'|'.join(_FUNCTION)})\b)"
+_STOP = rf"(?!(?:{'|'.join(FUNCTION)})\b)"
 _SCALE = r"(?: (?:thousand|million|billion|trillion|hundred|dozen))?"
 _NUMBER_WORD = (
     r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
@@ -24,7 +24,7 @@ _NUMBER_WORD = (
 _COUNT = rf"(?:(?:\$|€|£)?\d[\d,]*(?:\.\d+)?(?:th|st|nd|rd)?%?|{_NUMBER_WORD})"
 _CAPITAL = r"[A-Z][\w’'.-]*[\w]"
 _NAME = (
-    rf"{_CAPITAL}(?:(?: (?:of|de|van|von|der|the|for|and)){{0,2}} {_CAPITAL}"
+    rf"{_CAPITAL}(?:(?: (?:(?:of|for|and)(?: the)?|de|van|von|der|de la))? {_CAPITAL}"
     rf"|(?: (?:[A-Z]\.|[IVX]+|\d{{1,4}})))*"
 )
 
@@ -39,7 +39,8 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "quantity",
         re.compile(
-            rf"\b{_COUNT}{_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}(?: (?:of|per|from) (?:the )?{_STOP}\w+)?"
+            rf"(?:\bminus )?(?<![\w:.,]){_COUNT}(?![:\d]){_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}"
+            rf"(?: (?:Celsius|Fahrenheit|Kelvin)\b)?(?: (?:of|per|from) (?:the )?{_STOP}\w+)?"
         ),
     ),
     ("why", re.compile(r"\b(?:because|so that|in order to|due to)(?: of)? (?P<span>[^,;:.]{8,90})")),
@@ -55,6 +56,18 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
 _VERBISH = re.compile(
     r"^(?:\w+(?:ed|ing|ly)|became|made|found|took|gave|went|began|kept|held|led|lies|lay|uses|turns?)\b"
 )
+
+
+# nationalities and the like, which are no names of their own
+_ORIGIN = re.compile(
+    r"^(?:The )?(?:\w+(?:ese|ish|ian|ean|ican)|Dutch|French|German|Greek|Soviet|Swiss|Czech|Roman|Arab|"
+    r"[A-Z]\w*-[a-z]+)(?: [A-Z]\w*-?[a-z]+(?:ese|ish|ian|ean|ican))?$"
+)
+_HALF_BEFORE = re.compile(r"\d[\d.,]*(?: \w+)? (?:and|to|or|by|×|x) (?:about )?$|\d \w+ $")
+_HALF_AFTER = re.compile(r" (?:and |to |or |by |× ?|x )?(?:about )?\d")
+_LIST_BEFORE = re.compile(r"[A-Z][\w-]*, $")
+_LIST_AFTER = re.compile(r",(?: [A-Z][\w-]*)+(?:,| and )")
+_NUMBERED = re.compile(r"\b[A-Z][\w-]* $")
 
 
 class Span(NamedTuple):
@@ -77,19 +90,29 @@ def spans(sentence: str) -> list[Span]:
             start, end = match.span(group)
             text = sentence[start:end].rstrip(" .,'")
             end = start + len(text)
-            if _unfit(text, kind, start) or any(start < right and end > left for left, right in taken):
+            if _unfit(text, kind, start, sentence) or any(
+                start < right and end > left for left, right in taken
+            ):
                 continue
             taken.append((start, end))
             found.append(Span(text, start, end, kind))
     return found
 
 
-def _unfit(text: str, kind: str, start: int) -> bool:
+def _unfit(text: str, kind: str, start: int, sentence: str) -> bool:
     if not text or len(text.split()) > (14 if kind == "why" else 8):
         return True
+    before, after = sentence[:start], sentence[start + len(text) :]
+    if kind == "quantity":  # one half of "2 hours and 31 minutes", of "10 to 12", of "3.2 by 4"
+        numbered = text.isdigit() and _NUMBERED.search(before)  # "Apollo 11"
+        return bool(numbered or _HALF_BEFORE.search(before) or _HALF_AFTER.match(after))
     if kind == "name":
         single = " " not in text
-        return single and (start == 0 or text.lower() in _FUNCTION)
+        if single and (start == 0 or text.lower() in FUNCTION):
+            return True
+        if (_LIST_BEFORE.search(before) and " and " in text) or _LIST_AFTER.match(after):
+            return True  # a part of "Japan, China and Korea"
+        return bool(_ORIGIN.match(text)) or text in ("BC", "AD", "UTC", "Universal Time")
     if kind == "phrase":
         return len(text) < 5 or bool(_VERBISH.match(text))
     return False

@@ -1,210 +1,252 @@
-"""Questions for training, written from the documents alone: choose spans, have a model ask for them, keep
-what survives a round trip.
+"""Questions for training, written from the documents alone by a small model: choose spans, have it ask for
+them, keep what survives (engine/data/roundtrip.py), and make of those questions over two passages and ones
+without an answer (engine/data/derive.py). Each may also be reworded with near words, checked in the same way.
 
-A question is kept when the retriever finds its source chunk, the reader answers the span back from it, and no
-evaluation question is nearly the same (round-trip consistency: Alberti and others 2019, "Synthetic QA Corpora
-Generation with Roundtrip Consistency"). Each kept question may also be reworded with near words, checked in
-the same way. Knows no trainer.
+What is finished is kept round by round, so that a run that was killed goes on. The same with a teacher on a
+server: engine/data/compose.py. Knows no trainer.
 """
 
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
 
+from engine.data import derive
+from engine.data.ask import Wish, ask
 from engine.data.records import Question
 from engine.data.reword import near_words, reword
-from engine.data.spans import spans
+from engine.data.rounds import Rounds
+from engine.data.roundtrip import KNOWN, REPEATED, Gate, Try
+from engine.data.sift import KEPT
+from engine.data.sources import Source, openings, sources
 from engine.data.tally import tell
-from engine.evaluation.metrics import f1, holds_answer
-from engine.inference.decode import decode
-from engine.inference.extract import Reader
+from engine.data.written import KINDS, Dropped, Stands, Written, written
 from engine.inference.model import Loaded
-from engine.inference.prompt import ask_messages, prompt_ids
+from engine.inference.tiers import Reads
 from engine.progress import Progress, Report, silent
-from engine.retrieval.compress import is_heading
 from engine.retrieval.index import Index
-from engine.retrieval.search import search_many
 
-VERSION = 2  # raise it when other questions come out: those written before are not taken again
-KEPT, NOT_A_QUESTION, GIVES_AWAY = "kept", "not a question", "holds its own answer"
-NOT_FOUND, NOT_READ, KNOWN, REPEATED = (
-    "source not retrieved",
-    "not answered back",
-    "like an evaluation question",
-    "repeated",
-)
-WRITE_ROWS = 96
-WINDOW = 2
-SAME_ANSWER, UNSURE, ALIKE = 0.7, 0.3, 0.9
+VERSION = 3  # raise it when other questions come out: those written before are not taken again
+ROUND = 32  # sentences asked about between two looks at the clock
+TURNS = 2  # times that a span is asked for, the second time with another opening
+FINAL = (KNOWN, REPEATED)  # asked in other words it would be no other question
+BATCH = 96
+SHARE = 10  # of so many questions one is over two passages, and one without an answer
+# Of a round the least sure are dropped: the mean log-probability tells good from bad (AUROC .73), but on a
+# scale that is each writer's own.
+DOUBTED_SHARE = 0.3
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What was kept, how many were kept and dropped by reason (rewordings counted apart),
-    and the seconds it took."""
+    """What was kept, what was dropped and why, the counts by reason (rewordings counted apart), and the
+    seconds it took, those before an interruption too."""
 
-    questions: tuple[Question, ...]
+    rows: tuple[Written, ...]
+    dropped: tuple[Dropped, ...]
     counts: dict[str, int]
     reworded: dict[str, int]
     seconds: float
 
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions alone."""
+        return tuple(row.question for row in self.rows)
 
-@dataclass(frozen=True)
-class _Source:
-    """A span in a sentence in a chunk, and the sentences around it that the reader is given."""
 
-    chunk: int
-    document: str
-    sentence: str
-    answer: str
-    kind: str
-    context: str
+class _Task(NamedTuple):
+    """A span to ask for, and the question that was not kept the turn before."""
+
+    source: Source
+    asked: str = ""
+
+
+@dataclass
+class _Run:
+    """A run on its way: `before` are the seconds of rounds that were finished earlier."""
+
+    gate: Gate
+    keep: Rounds
+    target: int
+    seconds: float
+    report: Report
+    begun: float = field(default_factory=time.monotonic)
+    before: float = 0.0
+    kept: list[Stands] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    @property
+    def spent(self) -> float:
+        """Seconds until now."""
+        return self.before + time.monotonic() - self.begun
+
+    @property
+    def over(self) -> bool:
+        """Whether no more is to be written."""
+        return len(self.kept) >= self.target or self.spent > self.seconds
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Kept and dropped by reason, until now."""
+        return Counter(one.reason for one in self.dropped) + Counter({KEPT: len(self.kept)})
+
+    def tell(self) -> None:
+        """Report how many are kept."""
+        done, note = min(len(self.kept), self.target), f"{len(self.kept) + len(self.dropped)} written"
+        tell(self.counts, self.report)
+        self.report(Progress("write questions", done, self.target, "questions", note))
 
 
 def synthesize(
     index: Index,
     writer: Loaded,
-    reader: Reader,
+    reader: Reads,
     *,
     target: int = 600,
+    kinds: Sequence[str] = KINDS,
     avoid: Sequence[Question] = (),
     rewordings: int = 1,
+    negatives: int = 3,
     seconds: float = 300.0,
     k: int = 3,
-    per_sentence: int = 3,
+    per_sentence: int = 4,
     seed: int = 0,
+    keep: Rounds | None = None,
     report: Report = silent,
 ) -> Synthesis:
-    """At least `target` written questions if the documents and `seconds` (of writing) allow, then up
-    to `rewordings` of each.
+    """At least `target` written questions if the documents and `seconds` (of writing) allow, a share more of
+    those over two passages and without an answer, then up to `rewordings` of each.
 
-    The same index, writer, reader and seed give the same questions, up to where time ran out.
+    The same index, writer, reader and seed give the same questions, up to where time ran out. What is
+    finished is kept in `keep`: a run that was killed goes on there and ends with the same.
     """
-    begun = time.monotonic()
-    rng = random.Random(seed)
-    sources = list(_sources(index, per_sentence, rng))
-    known = index.embedder.vectors([question.question for question in avoid])
-    counts: Counter[str] = Counter()
-    kept: list[tuple[_Source, str]] = []
-    seen: set[str] = set()
+    gate = Gate(index, reader, avoid, k)
+    run = _Run(gate, keep or Rounds(), target, seconds, report)
     report(Progress("write questions", 0, target, "questions"))
-    for start in range(0, len(sources), WRITE_ROWS):
-        if len(kept) >= target or time.monotonic() - begun > seconds:
+    groups = sources(index, per_sentence, frozenset(kinds), random.Random(seed))
+    tasks = [_Task(source) for group in groups for source in group]
+    for turn in range(TURNS):
+        tasks = _turn(run, writer, tasks, turn)
+    plain = list(run.kept)
+    _derive(run, index, plain, kinds)
+    again, reworded = _reword(run, index, plain, rewordings, seed)
+    tell(run.counts, report)
+    rows = written(index, [*run.kept, *again], writer.name, k, negatives)
+    return Synthesis(rows, tuple(run.dropped), dict(run.counts), dict(reworded), run.spent)
+
+
+def _turn(run: _Run, writer: Loaded, tasks: Sequence[_Task], turn: int) -> list[_Task]:
+    """Ask for each span; give back those whose question was not kept."""
+    left = []
+    for number, batch in enumerate(_rounds(tasks)):
+        if run.over:
             break
-        batch = sources[start : start + WRITE_ROWS]
-        prompts = [
-            prompt_ids(writer.tokenizer, ask_messages([source.sentence], source.answer)) for source in batch
-        ]
-        asked = [decoded.text for decoded in decode(writer, prompts, max_new_tokens=28)]
-        for source, question, verdict in _checked(index, reader, batch, asked, known, seen, k):
-            counts[verdict] += 1
+        found = _round(
+            run,
+            f"write-{turn}-{number:05d}",
+            [task.source for task in batch],
+            partial(_asked, run.gate, writer, batch),
+        )
+        for task, (question, verdict) in zip(batch, found, strict=True):
+            source = task.source
             if verdict == KEPT:
-                kept.append((source, question))
-        tell(counts, report)
-        report(
-            Progress(
-                "write questions",
-                min(len(kept), target),
-                target,
-                "questions",
-                f"{sum(counts.values())} written",
-            )
-        )
-    again, reworded = _reword(index, reader, kept, known, seen, rewordings, rng, report)
-    questions = [
-        Question(
-            f"synthetic-{number:05d}",
-            question,
-            (source.answer,),
-            source.document,
-            source.sentence,
-            source.kind,
-            "train",
-        )
-        for number, (source, question) in enumerate(kept + again, 1)
-    ]
-    return Synthesis(tuple(questions), dict(counts), dict(reworded), time.monotonic() - begun)
+                run.kept.append(Stands(source.kind, question, source.answer, (source,)))
+            else:
+                run.dropped.append(Dropped(question, source.answer, source.sentence, verdict))
+                if verdict not in FINAL:
+                    left.append(_Task(source, question))
+        run.tell()
+    return left
 
 
-def _sources(index: Index, per_sentence: int, rng: random.Random) -> Iterator[_Source]:
-    found = []
-    for place, chunk in enumerate(index.chunks):
-        texts = [sentence.text for sentence in chunk.sentences]
-        for row, text in enumerate(texts):
-            if is_heading(text):
-                continue
-            options = spans(text)
-            rng.shuffle(options)
-            options.sort(key=lambda span: {"why": 0, "phrase": 2}.get(span.kind, 1))
-            context = " ".join(
-                other for other in texts[max(0, row - WINDOW) : row + WINDOW + 1] if not is_heading(other)
-            )
-            found += [
-                _Source(place, chunk.document, text, span.text, span.kind, context)
-                for span in options[:per_sentence]
-            ]
-    rng.shuffle(found)
-    yield from found
+def _round(
+    run: _Run, name: str, about: Sequence[Source], make: Callable[[], tuple[list[str], list[str]]]
+) -> list[tuple[str, str]]:
+    """A question about each source with its verdict: as they were finished before, or made now and kept."""
+    done = run.keep.get(name)
+    if done is None:
+        begun = time.monotonic()
+        asked, verdicts = make()
+        done = {"asked": asked, "verdicts": verdicts, "seconds": time.monotonic() - begun}
+        run.keep.put(name, done)
+        return list(zip(asked, verdicts, strict=True))
+    found = list(zip(done["asked"], done["verdicts"], strict=True))
+    run.before += done["seconds"]
+    run.gate.remember(
+        [Try(source, said) for source, (said, verdict) in zip(about, found, strict=True) if verdict == KEPT]
+    )
+    return found
 
 
-def _checked(
-    index: Index,
-    reader: Reader,
-    sources: Sequence[_Source],
-    asked: Sequence[str],
-    known: Any,
-    seen: set[str],
-    k: int,
-) -> Iterator[tuple[_Source, str, str]]:
-    """Each source with its question and why it was dropped, or KEPT."""
-    vectors = index.embedder.vectors(list(asked))
-    hits = search_many(index, list(asked), k, vectors=vectors)
-    read = reader.read(list(asked), [source.context for source in sources])
-    for source, question, vector, found, back in zip(sources, asked, vectors, hits, read, strict=True):
-        verdict = KEPT
-        if not question.endswith("?") or len(question.split()) < 4:
-            verdict = NOT_A_QUESTION
-        elif holds_answer(question, [source.answer]):
-            verdict = GIVES_AWAY
-        elif question.lower() in seen:
-            verdict = REPEATED
-        elif len(known) and float((known @ vector).max()) > ALIKE:
-            verdict = KNOWN
-        elif all(hit.position != source.chunk for hit in found):
-            verdict = NOT_FOUND
-        elif f1(back.text, [source.answer]) < SAME_ANSWER or back.none > UNSURE:
-            verdict = NOT_READ
-        else:
-            seen.add(question.lower())
-        yield source, question, verdict
+def _rounds(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:
+    """The tasks about ROUND sentences at a time."""
+    sentences = [[*group] for _, group in groupby(tasks, _sentence)]
+    for start in range(0, len(sentences), ROUND):
+        yield [task for group in sentences[start : start + ROUND] for task in group]
+
+
+def _sentence(task: _Task) -> tuple[int, str]:
+    return task.source.chunk, task.source.sentence
+
+
+def _asked(gate: Gate, writer: Loaded, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
+    """A question for each task, and KEPT or why not."""
+    wishes = []
+    for _, group in groupby(tasks, _sentence):
+        some = [*group]
+        answers = tuple(task.source.answer for task in some)
+        begin = tuple(openings(task.source, task.asked) for task in some)
+        wishes.append(Wish((some[0].source.sentence,), answers, begin))
+    found = [one for rows in ask(writer, wishes) for one in rows]
+    least = sorted(one.logprob for one in found)[int(DOUBTED_SHARE * len(found))]
+    tries = [Try(task.source, one.text, one.logprob < least) for task, one in zip(tasks, found, strict=True)]
+    return [one.question for one in tries], gate.verdicts(tries)
+
+
+def _derive(run: _Run, index: Index, plain: Sequence[Stands], kinds: Sequence[str]) -> None:
+    """Add questions over two passages and ones without an answer, a share of the target each."""
+    known = [(one.sources[0], one.question) for one in plain]
+    for kind, made in (("two", derive.two_hop(known)), ("unanswerable", derive.unanswerable(index, known))):
+        most = max(1, run.target // SHARE) if kind in kinds else 0
+        number = 0
+        for one in made:
+            if number >= most:
+                break
+            verdict = run.gate.derived(one)
+            if verdict == KEPT:
+                number += 1
+                run.kept.append(Stands(kind, one.question, one.answer, one.sources))
+            else:
+                run.dropped.append(Dropped(one.question, one.answer, one.sources[-1].sentence, verdict))
 
 
 def _reword(
-    index: Index,
-    reader: Reader,
-    kept: list[tuple[_Source, str]],
-    known: Any,
-    seen: set[str],
-    times: int,
-    rng: random.Random,
-    report: Report,
-) -> tuple[list[tuple[_Source, str]], Counter[str]]:
-    near = near_words(index.embedder) if times and kept else {}
-    tries = [(source, reword(question, near, rng)) for source, question in kept for _ in range(times)]
+    run: _Run, index: Index, plain: Sequence[Stands], times: int, seed: int
+) -> tuple[list[Stands], Counter[str]]:
+    near = near_words(index.embedder) if times and plain else {}
+    tries = [one for one in plain for _ in range(times)]
     counts: Counter[str] = Counter()
     found = []
-    report(Progress("reword questions", 0, len(tries), "questions"))
-    for start in range(0, len(tries), WRITE_ROWS):
-        batch = tries[start : start + WRITE_ROWS]
-        checked = _checked(
-            index, reader, [s for s, _ in batch], [q for _, q in batch], known, seen, len(index.chunks)
-        )
-        for source, question, verdict in checked:
+    run.report(Progress("reword questions", 0, len(tries), "questions"))
+    for start in range(0, len(tries), BATCH):
+        batch, name = tries[start : start + BATCH], f"reword-{start:06d}"
+        make = partial(_reworded, run.gate, batch, near, random.Random(f"{seed} {name}"))
+        for one, (said, verdict) in zip(
+            batch, _round(run, name, [one.sources[0] for one in batch], make), strict=True
+        ):
             counts[verdict] += 1
             if verdict == KEPT:
-                found.append((source, question))
-        report(Progress("reword questions", min(start + WRITE_ROWS, len(tries)), len(tries), "questions"))
+                found.append(Stands(one.kind, said, one.answer, one.sources, one.question))
+        run.report(Progress("reword questions", min(start + BATCH, len(tries)), len(tries), "questions"))
     return found, counts
+
+
+def _reworded(
+    gate: Gate, batch: Sequence[Stands], near: dict[str, list[str]], rng: random.Random
+) -> tuple[list[str], list[str]]:
+    tries = [Try(one.sources[0], reword(one.question, near, rng)) for one in batch]
+    return [one.question for one in tries], gate.verdicts(tries, reworded=True)

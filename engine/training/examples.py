@@ -22,6 +22,7 @@ from engine.retrieval.search import search_many
 
 VERSION = 4  # raise it when rows come out differently: adapters made of other rows are not taken again
 FOCUSED, GROUNDED, WITHHELD, CLOSED = "focused", "grounded", "withheld", "closed-book"
+TWO = "two"  # the kind of a question over two passages: one sentence alone does not answer it
 KINDS = (FOCUSED, GROUNDED, WITHHELD, CLOSED)
 
 
@@ -97,7 +98,7 @@ def rows(
                 texts = [bullet.text for bullet in served]
                 made.append(_row(tokenizer, question.question, texts, REFUSAL, WITHHELD))
             continue
-        if rng.random() < mixture.focused:
+        if rng.random() < mixture.focused and question.kind != TWO:
             said = answer_text(question.answers[0], 1)
             made.append(_row(tokenizer, question.question, [question.evidence], said, FOCUSED))
         if rng.random() < mixture.joint:

@@ -29,6 +29,7 @@ TITLE = "Ablation"
 ABOUT = "a whole experiment: from documents to the table of all arms"
 MAKES = "experiment"
 DEVICE = False
+TRAINED = "fact,number,why"  # those without an answer are made of these by withholding their evidence
 HARM = "LoRA+RAG+Compress", "RAG+Compress"
 Spec = QuickstartSpec
 
@@ -42,7 +43,7 @@ def plan(spec: QuickstartSpec, name: str) -> list[Part]:
         Part("index", _of(spec, "device"), {"dataset": "import"}),
         Part(
             "synthesize",
-            _of(spec, "writer", "target", "write_seconds", "k", "device", "seed"),
+            _of(spec, "writer", "target", "write_seconds", "k", "device", "seed") | {"kinds": TRAINED},
             {"dataset": "import", "index": "index"},
         ),
     ]

@@ -1,11 +1,10 @@
 """Compose: have a teacher on a server write training questions of stated kinds, with rationales and hard
 negatives.
 
-Makes the same artefact as synthesize, with teacher.jsonl beside it. What the teacher said is kept over runs:
+Makes the same artefact as synthesize, with written.jsonl beside it. What the teacher said is kept over runs:
 a job that was stopped, killed or capped goes on without paying again.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,23 +12,24 @@ from pydantic import Field
 
 from engine.artifact import read_manifest, whole, writing
 from engine.data import dataset
+from engine.data import written as rows
 from engine.data.compose import KINDS, Composed, compose, requests
 from engine.data.records import fingerprint
 from engine.data.teacher import PAYING, Teacher, TeacherSpec
-from engine.errors import ConfigError, DataError
+from engine.errors import DataError
 from engine.retrieval import index as indexes
 from jobs.kinds.fields import Dataset, Index, K, Seed, unit
+from jobs.kinds.synthesize import kinds_of
 from jobs.material import FILE, save_questions
 from jobs.references import find, find_index
 from jobs.running import Job
 from jobs.workspace import artifact, home, key, under_home
 
 TITLE = "Teacher"
-ABOUT = "have a teacher on a server write training questions"
+ABOUT = "have a teacher on a server write training questions, as Synthesize does offline with a small model"
 MAKES = "questions"
 DEVICE = False
 VERSION = 2
-ROWS = "teacher.jsonl"
 
 
 class Spec(TeacherSpec):
@@ -55,9 +55,7 @@ class Spec(TeacherSpec):
 def run(job: Job) -> str:
     """Write, or go on writing; what is kept is an artefact even where a cap ended it."""
     spec: Spec = job.spec
-    wanted = [one.strip() for one in spec.kinds.split(",") if one.strip()]
-    if unknown := [one for one in wanted if one not in KINDS]:
-        raise ConfigError(f"There is no kind of question {unknown[0]!r}: use some of {', '.join(KINDS)}.")
+    wanted = kinds_of(spec.kinds)
     source = find(job.db, "dataset", spec.dataset)
     index = indexes.load(find_index(job.db, spec.index, source))
     own = tuple(question for question in dataset.load(source).questions if question.split in ("dev", "test"))
@@ -67,7 +65,7 @@ def run(job: Job) -> str:
         teacher = Teacher(
             TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields))), home() / "teacher"
         )
-        asked = requests(index, wanted or tuple(KINDS), spec.seed)[: spec.target]
+        asked = requests(index, wanted, spec.seed)[: spec.target]
         job.tell(f"if every question can be kept, before rewordings: {teacher.estimate(asked).line()}")
         reader = None
         if spec.check:
@@ -78,7 +76,7 @@ def run(job: Job) -> str:
             index,
             teacher,
             target=spec.target,
-            kinds=wanted or tuple(KINDS),
+            kinds=wanted,
             avoid=own,
             reader=reader,
             k=spec.k,
@@ -117,7 +115,4 @@ def _keep(job: Job, place: Path, made: Composed, settings: dict[str, object]) ->
     facts |= {"spent": asdict(made.spent), "stopped": made.spent.stopped, "job": job.id}
     with writing(place, settings | facts) as folder:
         save_questions(folder / FILE, [row.question for row in made.rows])
-        with (folder / ROWS).open("w", encoding="utf-8") as out:
-            for row in made.rows:
-                line = row._asdict() | {"question": asdict(row.question)}
-                out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        rows.save(folder / rows.FILE, made.rows)

@@ -31,7 +31,7 @@ def _run(options: argparse.Namespace) -> None:
     from pathlib import Path
 
     from engine.artifact import read_manifest
-    from engine.data.synthesize import KEPT
+    from engine.data.sift import KEPT
     from jobs.data_report import synthesized, write
     from jobs.foreground import indexed, run
     from jobs.workspace import checked_name

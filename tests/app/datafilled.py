@@ -16,10 +16,10 @@ from engine.data.records import Corpus, Document, Message, Pair, Question, finge
 from engine.data.split import frozen
 from engine.data.tally import tell
 from engine.data.teacher import Spent
+from engine.data.written import FILE as ROWS
 from engine.progress import Metric, Progress
 from jobs.kinds import KINDS
 from jobs.kinds.clean import REMOVED, REPORT
-from jobs.kinds.compose import ROWS
 from jobs.kinds.split import REPORT as LEAKS
 from jobs.material import FILE, save_questions
 from storage import artifacts, metrics, queue

@@ -11,7 +11,8 @@ from engine.data import compose as composing
 from engine.data.compose import KINDS, compose
 from engine.data.contamination import Held
 from engine.data.records import Question
-from engine.data.synthesize import GIVES_AWAY, KEPT, KNOWN, NOT_A_QUESTION, NOT_READ
+from engine.data.roundtrip import KNOWN, NOT_READ
+from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.teacher import Teacher, TeacherSpec
 from engine.evaluation.metrics import holds_answer
 from engine.inference.extract import Found

@@ -49,7 +49,7 @@ def test_spans_are_pieces_of_the_sentence_and_do_not_overlap(sentence: str) -> N
     ("sentence", "kind", "texts"),
     [
         (SENTENCES[0], "when", ["16 July 1969"]),
-        (SENTENCES[0], "name", ["Florida"]),
+        (SENTENCES[0], "name", ["Apollo 11", "Florida"]),
         (SENTENCES[1], "when", ["April 12, 1981"]),
         (SENTENCES[2], "quantity", ["22 kilometres high", "3.5 million years old"]),
         (SENTENCES[3], "why", ["its edge was too flat"]),

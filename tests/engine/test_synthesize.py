@@ -2,32 +2,39 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.data import synthesize as synthesizing
+from engine.data.ask import ask
 from engine.data.records import Question
-from engine.data.synthesize import (
-    ALIKE,
+from engine.data.rounds import Rounds
+from engine.data.roundtrip import ALIKE, DOUBTED, KNOWN, NOT_FOUND, NOT_READ, REPEATED, STILL_ANSWERED
+from engine.data.sift import (
+    CUT_OFF,
     GIVES_AWAY,
     KEPT,
-    KNOWN,
+    NEW_WORDS,
     NOT_A_QUESTION,
-    NOT_FOUND,
-    NOT_READ,
-    REPEATED,
-    Synthesis,
-    synthesize,
+    OTHER_KIND,
+    TURNED,
+    TWICE,
+    VAGUE,
 )
+from engine.data.synthesize import Synthesis, synthesize
 from engine.data.tally import told
-from engine.evaluation.metrics import accuracy, f1
-from engine.progress import Metric, Progress
+from engine.evaluation.metrics import accuracy, f1, holds_answer
+from engine.progress import Metric, Progress, Stopped
+from engine.retrieval.compress import compress
 from engine.retrieval.index import build
 from engine.retrieval.search import search
 from tests.corpus import DOCUMENTS, QUESTIONS
 
-REASONS = {KEPT, NOT_A_QUESTION, GIVES_AWAY, NOT_FOUND, NOT_READ, KNOWN, REPEATED}
-WRITTEN = DOCUMENTS[:2]
+BY_WORDS = {NOT_A_QUESTION, GIVES_AWAY, OTHER_KIND, CUT_OFF, TWICE, TURNED, NEW_WORDS, VAGUE}
+REASONS = {KEPT, DOUBTED, NOT_FOUND, NOT_READ, KNOWN, REPEATED, STILL_ANSWERED} | BY_WORDS
+WRITTEN = DOCUMENTS
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +56,20 @@ def written(found: Synthesis) -> Sequence[Question]:
     return found.questions[: found.counts[KEPT]]
 
 
+def plain(found: Synthesis) -> Sequence[Question]:
+    return [question for question in written(found) if question.kind in ("fact", "number", "why")]
+
+
 def test_the_counts_add_up_to_what_was_written(made: Synthesis, reports: list[Any]) -> None:
     assert made.counts.keys() | made.reworded.keys() <= REASONS
     last = [said for said in reports if getattr(said, "stage", "") == "write questions"][-1]
-    assert last.note == f"{sum(made.counts.values())} written"
     assert told({one.name: one.value for one in reports if isinstance(one, Metric)}) == made.counts
+    derived = sum(1 for row in made.rows if row.question.kind in ("two", "unanswerable"))
+    derived += made.counts.get(STILL_ANSWERED, 0)
+    assert last.note == f"{sum(made.counts.values()) - derived} written"
     assert sum(made.counts.values()) > made.counts[KEPT] > 5
-    assert sum(made.reworded.values()) == 2 * made.counts[KEPT]
+    assert len(made.dropped) == sum(made.counts.values()) - made.counts[KEPT]
+    assert sum(made.reworded.values()) == 2 * len(plain(made))
     assert len(made.questions) == made.counts[KEPT] + made.reworded.get(KEPT, 0)
     assert made.reworded.get(KEPT, 0) > 0
     assert made.seconds > 0
@@ -63,12 +77,34 @@ def test_the_counts_add_up_to_what_was_written(made: Synthesis, reports: list[An
 
 def test_a_kept_answer_stands_in_its_evidence_and_that_in_its_document(made: Synthesis) -> None:
     texts = {document.id: document.text for document in WRITTEN}
-    for question in made.questions:
+    for row in made.rows:
+        question = row.question
+        if question.kind == "unanswerable":
+            assert not question.answers and not row.cited and question.document is None
+            continue
         (answer,) = question.answers
         assert answer in question.evidence
-        assert question.evidence in texts[question.document]
+        assert question.evidence in texts[str(question.document)]
         assert not question.evidence.startswith("#")
         assert question.split == "train"
+        assert row.cited[-1] == question.evidence
+        assert f"[{len(row.cited)}]" in row.rationale and row.cited[0].rstrip(".") in row.rationale
+
+
+def test_every_row_says_where_it_comes_from_and_its_negatives_do_not_answer(made: Synthesis) -> None:
+    texts = {document.id: document.text for document in WRITTEN}
+    known = {row.question.id: row for row in made.rows}
+    for row in made.rows:
+        assert row.provenance["writer"] == "bantam-small"
+        for document, start, end in row.provenance["chunks"]:
+            assert 0 <= start < end <= len(texts[document])
+            if row.question.answers:
+                assert row.cited[-1] in texts[document] or len(row.cited) > 1
+        if row.question.answers:
+            assert not any(holds_answer(text, row.question.answers) for text in row.negatives)
+        of = row.provenance.get("reworded")
+        assert of is None or known[of].question.answers == row.question.answers
+    assert all(2 <= len(row.negatives) <= 3 for row in made.rows)
 
 
 def test_a_kept_question_asks_and_does_not_tell(made: Synthesis) -> None:
@@ -84,24 +120,18 @@ def test_a_kept_question_asks_and_does_not_tell(made: Synthesis) -> None:
 def test_a_kept_question_finds_its_source_and_the_reader_its_answer(
     made: Synthesis, index: Any, reader: Any
 ) -> None:
-    for question in written(made):
+    """Both from its sentence alone and from all that would be served."""
+    asked = plain(made)
+    alone, served = [question.evidence for question in asked], []
+    for question in asked:
         found = search(index, question.question, 3)
         assert any(question.evidence in hit.chunk.text for hit in found)
-    texts = [_around(index, question) for question in made.questions]
-    back = reader.read([question.question for question in made.questions], texts)
-    for question, found in zip(made.questions, back, strict=True):
-        assert f1(found.text, question.answers) >= 0.7
-        assert found.none <= 0.3 + 1e-4
-
-
-def _around(index: Any, question: Question) -> str:
-    """The sentence with two before and two after it in its chunk, without headings."""
-    for chunk in index.chunks:
-        texts = [sentence.text for sentence in chunk.sentences]
-        if question.evidence in texts:
-            place = texts.index(question.evidence)
-            return " ".join(t for t in texts[max(0, place - 2) : place + 3] if not t.startswith("#"))
-    raise AssertionError(f"no chunk has {question.evidence!r}")
+        served.append(" ".join(bullet.text for bullet in compress(index, question.question, found, 8)))
+    for texts in (alone, served):
+        back = reader.read([question.question for question in asked], texts)
+        for question, read in zip(asked, back, strict=True):
+            assert f1(read.text, question.answers) >= 0.7
+            assert read.none <= 0.3 + 1e-4
 
 
 def test_rewordings_ask_for_the_same_in_other_words(made: Synthesis) -> None:
@@ -117,12 +147,12 @@ def test_the_same_seed_writes_the_same_and_questions_like_the_avoided_ones_are_d
     """Without anything to avoid all is as before; with what was kept, that and what is like it is gone."""
     again = synthesize(index, small, reader, rewordings=0, seconds=600)
     assert again.questions == tuple(written(made))
+    assert again.rows == made.rows[: len(again.rows)]
     assert again.counts == made.counts
     assert again.reworded == {}
     avoid = [*written(made)[::2], *QUESTIONS]
     others = synthesize(index, small, reader, rewordings=0, seconds=600, avoid=avoid)
     assert others.counts[KNOWN] >= len(written(made)[::2])
-    assert sum(others.counts.values()) == sum(made.counts.values())
     vectors = index.embedder.vectors([question.question for question in others.questions])
     known = index.embedder.vectors([question.question for question in avoid])
     assert others.questions
@@ -134,3 +164,30 @@ def test_out_of_time_nothing_more_is_written(index: Any, small: Any, reader: Any
     late = synthesize(index, small, reader, target=7, seconds=0, report=reports.append)
     assert (late.questions, late.counts, late.reworded) == ((), {}, {})
     assert reports[0] == Progress("write questions", 0, 7, "questions")
+
+
+def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same(
+    index: Any, small: Any, reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at every report once: no finished round is written again, and nothing differs."""
+    monkeypatch.setattr(synthesizing, "ROUND", 4)
+    written: list[Any] = []
+    monkeypatch.setattr(synthesizing, "ask", lambda *given: written.append(given) or ask(*given))
+    whole = synthesize(index, small, reader, rewordings=2, seconds=600)
+    rounds, keep, stopped = len(written), Rounds(tmp_path / "work"), 0
+    seen: set[Any] = set()
+
+    def stopping(said: Progress | Metric) -> None:
+        if isinstance(said, Progress) and said not in seen:
+            seen.add(said)
+            raise Stopped
+
+    while True:
+        try:
+            again = synthesize(index, small, reader, rewordings=2, seconds=600, keep=keep, report=stopping)
+            break
+        except Stopped:
+            stopped += 1
+    assert stopped > rounds > 2
+    assert len(written) == 2 * rounds
+    assert (again.rows, again.counts, again.reworded) == (whole.rows, whole.counts, whole.reworded)

@@ -20,10 +20,10 @@ import pytest
 
 from engine.artifact import read_manifest
 from engine.data import synthesize
+from engine.data.ask import ask
 from engine.data.load import load
 from engine.errors import TrainingError
 from engine.evaluation.report import write_report
-from engine.inference.decode import decode
 from engine.progress import Metric, Progress
 from engine.retrieval import index as indexes
 from engine.training import adapters, sft
@@ -279,7 +279,7 @@ def spoil(stage: str, patch: pytest.MonkeyPatch) -> None:
     elif stage == "index":  # one of the index's files is written, the others are not
         patch.setattr(faiss, "write_index", interrupting(faiss.write_index))
     elif stage == "questions":
-        patch.setattr("engine.data.synthesize.decode", interrupting(decode))
+        patch.setattr("engine.data.synthesize.ask", interrupting(ask))
     elif stage == "train":  # after a checkpoint
         patch.setattr(
             Console, "__call__", interrupting_when(lambda p: p.stage == "train" and p.done == p.total - 1)

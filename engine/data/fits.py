@@ -1,0 +1,109 @@
+"""Whether a question asks for the kind of thing that its answer is: a time for "when", a length for "how
+far", somebody for "who". By the words around the answer in its sentence. English. Knows no model.
+"""
+
+import re
+
+from engine.data.sources import Source
+from engine.data.stems import FORMS, FREE, stems
+from engine.retrieval.words import words
+
+_LENGTH = r"kilomet|met(?:re|er)|mile|f(?:ee|oo)t|inch|light[- ]|astronomical|parsec|radi"
+_TIME = r"second|minute|hour|day|week|month|year|decade|centur|night|generation"
+_UNITS = {  # what a question with these words is answered in
+    r"how (?:long|much time)": rf"{_TIME}|{_LENGTH}",
+    r"how (?:far|wide|tall|high|deep|large|big|thick|broad)|what (?:is|was) the "
+    r"(?:diameter|height|depth|width|length|distance)": rf"{_LENGTH}|time|degree|hectare|acre",
+    r"how fast|what (?:speed|is the speed|was the speed)": r"per|an hour|a second|speed|times",
+    r"how old": r"year|month|day|aged",
+    r"how often": r"every|times|per|once|twice|daily|week|month|year|day|hour",
+    r"how (?:hot|cold|warm)|what (?:is|was) the temperature": r"degree|celsius|kelvin|fahrenheit|°",
+    r"how (?:heavy|massive)": r"gram|ton|pound|times",
+}
+_NUMBER = r"(?:\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|" \
+    r"fifty|half|once|twice|dozens?|hundreds?|thousands?|millions?|billions?)\b)"  # fmt: skip
+_ASKS = {
+    "when": re.compile(
+        r"(?:(?:in|on|by|since|until|from) )?(?:when|(?:what|which) (?:year|date|day|month))\b"
+    ),
+    "quantity": re.compile(
+        r"(?:(?:by|at|for|in|after|within|about|of) )?(?:how (?:many|much|long|far|fast|old|often|wide|tall|"
+        r"high|deep|large|big|thick|broad|hot|cold|warm|heavy|massive|bright|dense|close|near|strong)|"
+        r"(?:what|which) (?:percentage|percent|share|fraction|proportion|number|speed|temperature|distance|"
+        r"age)|"
+        r"what (?:is|was|are|were) the (?:\w+ )?(?:number|speed|temperature|distance|diameter|height|depth|"
+        r"width|length|mass|weight|age|density|price|cost|size|period))\b"
+    ),
+    "why": re.compile(r"why\b|for what (?:reason|purpose)|what (?:caused|made|led)\b"),
+    "name": re.compile(r"(?:\w+ )?(?:who|whom|whose|where|what|which)\b"),
+    "phrase": re.compile(r"(?:\w+ )?(?:who|whom|whose|where|what|which|how)\b"),
+}
+_NAME_OF = re.compile(r"\bname of (?:the |an? )?([\w-]+)")
+_IS = re.compile(r"^(?:what|who|which \w+) (?:is|was|are|were) (?:the|an?) ")
+_EQUALS_BEFORE = re.compile(
+    r"(?:\b(?:is|was|are|were|be|been|being|become|became|called|named|nicknamed|dubbed|as|by|under|with|remains?|it)|[,:(–-])"
+    r" ?(?:the |an? |about )?$"
+)
+_EQUALS_AFTER = re.compile(
+    r"(?:,| (?:is|was|are|were|became|becomes|remains?|served|serves|leads?|led|has|had)\b)"
+)
+_PEOPLE_NOT = re.compile(r"\b(?:in|on|at|near|from|to|of|around|over|toward|towards|into|onto) (?:the )?$")
+_PLACES = re.compile(
+    r"\b(?:in|on|at|near|from|to|around|over|toward|towards|into|onto|through|off|outside|inside|above|below|"
+    r"between|across|beneath|under|along|for|reached|visited|left|called|named) (?:the )?$"
+)
+_PARTICIPLE = re.compile(rf"\b(?:\w+ed|{'|'.join(FORMS)}|first|last|set|put|cut|hit|built|lost)\b")
+_EVERY, _WITHIN = re.compile(r"\bevery $"), re.compile(r"\b(?:in|within) $")
+_ABOUT = re.compile(
+    r"(?:about|roughly|nearly|almost|only|around|some|approximately|over|more than|less than) $"
+)
+_SINCE = re.compile(r" (after|before|later|earlier|ago|apart|old)\b")
+CLAUSE = 0.5  # least share of what a reason is given for that a "why" must name
+
+
+def fits(question: str, source: Source) -> bool:
+    """Whether `question` can be answered by what `source` has as its answer."""
+    low = question.lower()
+    if not _ASKS[source.rule].match(low) or re.match(r"(?:What|Which) [A-Z]", question):
+        return False
+    if source.rule == "quantity":
+        return _quantity(low, source)
+    if source.rule == "when":
+        return not re.match(r"when (?:is|was|are|were)\b", low) or bool(_PARTICIPLE.search(low))
+    if source.rule == "why":
+        told = stems(source.before) - FREE
+        return len(stems(question) & told) >= CLAUSE * len(told)
+    return _thing(low, source)
+
+
+def _quantity(low: str, source: Source) -> bool:
+    """A number of what is counted, or a measure in a unit that answers the question."""
+    told = f"{source.answer} {' '.join(source.after.split()[:2])}".lower()
+    before = _ABOUT.sub("", source.before)
+    for asks, unit in _UNITS.items():
+        if re.match(rf"(?:\w+ )?{asks}", low) and not re.search(unit, told):
+            return asks == "how old" and before.endswith("aged ")
+    if re.match(r"(?:\w+ )?how long\b", low):
+        if _EVERY.search(before) or (_WITHIN.search(before) and not re.search(r"\b(?:take|need)s?\b", low)):
+            return False
+        if (since := _SINCE.match(source.after)) and since[1] not in low:
+            return False
+    if many := re.match(r"(?:\w+ )?how many ((?:\w+ ){1,3})", low):
+        return bool(set(words(many[1])) & set(words(told)))
+    return bool(re.search(_NUMBER, source.answer.lower()))
+
+
+def _thing(low: str, source: Source) -> bool:
+    """What something is is said to be it; somebody has a name of two words; a place has a preposition."""
+    named = _NAME_OF.search(low)
+    if named and (named[1] not in source.sentence.lower() or len(stems(low) - FREE) < 2):
+        return False
+    if named or _IS.match(low):
+        return bool(_EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after))
+    if re.match(r"who\b", low):
+        name = source.answer
+        somebody = name[:1].isupper() and " " in name and not re.search(r"\d", name)
+        return somebody and not _PEOPLE_NOT.search(source.before)
+    if re.match(r"where\b", low):
+        return source.rule != "phrase" and bool(_PLACES.search(source.before))
+    return True

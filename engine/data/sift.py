@@ -1,0 +1,96 @@
+"""Whether a written question can be kept by its words alone: does it ask for the kind of answer it has, is it
+whole, does it say anything that its source does not. Costs nothing, so it is asked before any model.
+
+The rules were drawn from the questions that a small writer got wrong (docs/reports/synthesis.md). They are of
+English and would rather drop a good question than keep a bad one. Knows no index and no model.
+"""
+
+import re
+
+from engine.data.fits import fits
+from engine.data.sources import Source
+from engine.data.stems import FORMS, FREE, stems
+from engine.evaluation.metrics import holds_answer
+from engine.retrieval.words import words
+
+KEPT = "kept"
+NOT_A_QUESTION, GIVES_AWAY = "not a question", "holds its own answer"
+OTHER_KIND, CUT_OFF, TWICE = "asks for another kind of answer", "does not say of what", "says a word twice"
+TURNED, NEW_WORDS, VAGUE = "loses a not", "words that the source does not have", "points at something unnamed"
+
+_CUT = re.compile(
+    r"\b(?:is|was|are|were|be|been)\b[^?]*\b(?:of|in|on|at|around|from|by|to|about|for|with|than|as|that|the|"
+    r"a|an|and|or)\?$"
+    r"|\b(?:of|than|as|that|the|a|an|and|or|not|its|their|his|her)\?$|\b(?:do|does)\?$"
+    r"|^where\b.*\b(?:of|in|on|at|around|to|by|about|with|for)\?$"
+)
+_NOT = re.compile(
+    r"\b(?:no|not|never|neither|nor|none|nobody|nothing|without|except|unlike|rather than)\b|n't\b"
+)
+_POINTS = re.compile(r"\b(?:it|its|he|she|him|her|his|hers|they|them|their|this|these|those|here|there)\b")
+_NAMED = re.compile(r" [A-Z]")
+_OWN = re.compile(r"(?<!^)[A-Z0-9`_]|::|\(\)")
+_POINTED = re.compile(r"\b(?:this|these|those|such) (?:\w+ )?(\w+)")
+_CLAUSE = frozenset("after before when because while who whom that which where if until since".split())
+_BEFORE_ADJECTIVE = frozenset(
+    "a an the of and or by its his her their was were is are be been being has have had to in with for at on "
+    "most more as from".split()
+)
+_BEHIND_VERB = frozenset(
+    "a an the of and or by its his her their to in with for at on as from into onto over under around about "
+    "through between against".split()
+)
+
+
+def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
+    """Why `question` is dropped, "" if nothing speaks against it. A reworded one may use other words than its
+    source has."""
+    low = question.lower()
+    if not question.endswith("?") or len(question.split()) < 4 or _past(low.rstrip("?").split()):
+        return NOT_A_QUESTION
+    inner = stems(source.answer) - stems(source.before + source.after) - FREE
+    if holds_answer(question, [source.answer]) or (source.rule != "quantity" and inner & stems(question)):
+        return GIVES_AWAY
+    if _CUT.search(low):
+        return CUT_OFF
+    asked = [word for word in words(question) if not word.isdigit()]
+    if len(set(asked)) < len(asked) or not asked:
+        return TWICE
+    if not fits(question, source):
+        return OTHER_KIND
+    rest = f"{source.before} {source.after}".lower()
+    if _NOT.search(rest) and not _NOT.search(low):
+        return TURNED
+    if _vague(question, source, rest):
+        return VAGUE
+    if not reworded and stems(question) - stems(f"{source.context} {source.title}") - FREE:
+        return NEW_WORDS
+    return ""
+
+
+def _past(said: list[str]) -> bool:
+    """Whether a verb stands in the past behind did, does or do ("did he found")."""
+    start = next((place for place, word in enumerate(said) if word in ("did", "does", "do")), len(said))
+    for place in range(start + 2, len(said)):
+        before, word, after = said[place - 1], said[place], said[place + 1 : place + 2]
+        if before in _CLAUSE:
+            return False
+        past = re.fullmatch(r"\w{2,}[^e\W]ed", word) or FORMS.get(word, word) != word
+        if past and before not in _BEFORE_ADJECTIVE and (not after or after[0] in _BEHIND_VERB):
+            return True
+    return False
+
+
+def _vague(question: str, source: Source, rest: str) -> bool:
+    """Whether a question says "it" of nothing, has no name, number or word of the title, or "the idea" where
+    its source has "this idea"."""
+    points = _POINTS.search(question.lower())
+    if points and not _NAMED.search(question[: points.start()]):
+        return True
+    names = {
+        found.lower() for found in re.findall(r"\b[A-Z]\w+", f"{source.before} {source.after} {source.title}")
+    }
+    if not _OWN.search(question) and not names & set(question[:-1].lower().split()):
+        return True
+    pointed = {word for found in _POINTED.finditer(rest) for word in words(found[1])}
+    return bool(pointed & set(words(question)))
