@@ -47,7 +47,7 @@ QUESTIONS = (
     ("Who painted the ceiling of the town hall?", ()),
     ("What does a ride on the ferry cost?", ()),
 )
-TINY = ("--target", "20", "--write-seconds", "5", "--writer", "bantam-small", "--timed", "1")
+TINY = ("--target", "20", "--write-seconds", "60", "--writer", "bantam-small", "--timed", "1")
 
 
 class Material(NamedTuple):

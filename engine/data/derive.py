@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from engine.data.sources import Source
-from engine.data.stems import FREE, stems
+from engine.data.stems import free, stems
 from engine.retrieval.index import Index
 from engine.retrieval.words import words
 
@@ -62,8 +62,8 @@ def _joins(source: Source, question: str, name: str, first: Source, told: str) -
     """Whether the description stands elsewhere, tells nothing of the answer and is not what is asked."""
     if first.chunk == source.chunk or first.sentence == source.sentence:
         return False
-    new = stems(told) - FREE
-    return not new & stems(source.answer) and not new & (stems(question) - stems(name) - FREE)
+    new = stems(told) - free()
+    return not new & stems(source.answer) and not new & (stems(question) - stems(name) - free())
 
 
 def _description(question: str, answer: str) -> str:
@@ -97,7 +97,7 @@ def unanswerable(index: Index, kept: Sequence[tuple[Source, str]]) -> Iterator[D
         row = titles.index(source.title)
         for other in (vectors @ vectors[row]).argsort()[::-1][1:4]:
             title = titles[int(other)]
-            rest = set(words(question.replace(source.title, " "))) - FREE
+            rest = set(words(question.replace(source.title, " "))) - free()
             if not rest or title.split()[0] in question or _said(rest, about[title]):
                 continue
             yield Derived(question.replace(source.title, title), "", (source,))

@@ -5,7 +5,7 @@ far", somebody for "who". By the words around the answer in its sentence. Englis
 import re
 
 from engine.data.sources import Source
-from engine.data.stems import FORMS, FREE, stems
+from engine.data.stems import FORMS, free, stems
 from engine.retrieval.words import words
 
 _LENGTH = r"kilomet|met(?:re|er)|mile|f(?:ee|oo)t|inch|light[- ]|astronomical|parsec|radi"
@@ -71,7 +71,7 @@ def fits(question: str, source: Source) -> bool:
     if source.rule == "when":
         return not re.match(r"when (?:is|was|are|were)\b", low) or bool(_PARTICIPLE.search(low))
     if source.rule == "why":
-        told = stems(source.before) - FREE
+        told = stems(source.before) - free()
         return len(stems(question) & told) >= CLAUSE * len(told)
     return _thing(low, source)
 
@@ -96,7 +96,7 @@ def _quantity(low: str, source: Source) -> bool:
 def _thing(low: str, source: Source) -> bool:
     """What something is is said to be it; somebody has a name of two words; a place has a preposition."""
     named = _NAME_OF.search(low)
-    if named and (named[1] not in source.sentence.lower() or len(stems(low) - FREE) < 2):
+    if named and (named[1] not in source.sentence.lower() or len(stems(low) - free()) < 2):
         return False
     if named or _IS.match(low):
         return bool(_EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after))

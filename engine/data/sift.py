@@ -9,7 +9,7 @@ import re
 
 from engine.data.fits import fits
 from engine.data.sources import Source
-from engine.data.stems import FORMS, FREE, stems
+from engine.data.stems import FORMS, free, stems
 from engine.evaluation.metrics import holds_answer
 from engine.retrieval.words import words
 
@@ -48,7 +48,7 @@ def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
     low = question.lower()
     if not question.endswith("?") or len(question.split()) < 4 or _past(low.rstrip("?").split()):
         return NOT_A_QUESTION
-    inner = stems(source.answer) - stems(source.before + source.after) - FREE
+    inner = stems(source.answer) - stems(source.before + source.after) - free()
     if holds_answer(question, [source.answer]) or (source.rule != "quantity" and inner & stems(question)):
         return GIVES_AWAY
     if _CUT.search(low):
@@ -63,7 +63,7 @@ def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
         return TURNED
     if _vague(question, source, rest):
         return VAGUE
-    if not reworded and stems(question) - stems(f"{source.context} {source.title}") - FREE:
+    if not reworded and stems(question) - stems(f"{source.context} {source.title}") - free():
         return NEW_WORDS
     return ""
 

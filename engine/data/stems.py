@@ -3,21 +3,11 @@ the words that any question may use. English. Knows no question.
 """
 
 import re
+from functools import lru_cache
 
 from engine.retrieval.words import words
 
 _PIECES = re.compile(r"[\w’'-]+")
-# words that ask, and may stand in any question
-FREE = frozenset(
-    words(
-        "name named call called many much long far year date month day number kind type sort person people "
-        "place country city thing happen happened use used planet moon country take took reason percentage "
-        "percent share size age long time first describe described located location part two who whom whose "
-        "what which when where why how do did does have has had can could would will should may might must "
-        "being both many several because since due order big deep high old fast tall wide thick heavy hot "
-        "cold large often need"
-    )
-)
 FORMS = {  # irregular forms, so that "find" is not new where the source says "found"
     form: one
     for one, forms in {
@@ -46,3 +36,18 @@ def stems(text: str) -> set[str]:
     """The stems of the words of `text`, irregular forms as their plain one ("found" as "find")."""
     plain = " ".join(FORMS.get(piece, piece) for piece in _PIECES.findall(text.lower()))
     return set(words(plain))
+
+
+@lru_cache(maxsize=1)
+def free() -> frozenset[str]:
+    """The stems of words that ask, and may stand in any question."""
+    return frozenset(
+        words(
+            "name named call called many much long far year date month day number kind type sort person "
+            "people place country city thing happen happened use used planet moon country take took "
+            "reason percentage percent share size age long time first describe described located location "
+            "part two who whom whose what which when where why how do did does have has had can could "
+            "would will should may might must being both many several because since due order big deep "
+            "high old fast tall wide thick heavy hot cold large often need"
+        )
+    )
