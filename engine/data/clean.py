@@ -166,7 +166,7 @@ def _boilerplate(documents: Sequence[Document], spec: CleanSpec, step: Step, rep
         lines.update(gone)
         if gone:
             step.changed += 1
-            step.show(document.id, " / ".join(gone), f"{len(gone)} lines taken out")
+            step.show(document.id, " / ".join(gone), f"{len(gone)} line{'s' * (len(gone) > 1)} taken out")
         kept.append(without)
     step.counts = {_short(line): times for line, times in lines.most_common(20)}
     return kept, []

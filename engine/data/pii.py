@@ -64,8 +64,10 @@ def _card(text: str) -> bool:
 
 def _ip(text: str) -> bool:
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
+        return False
+    if address.is_loopback or address.is_unspecified:  # every machine's own: nobody's
         return False
     return "." in text or (
         len(text) >= 6 and any(letter.isdigit() for letter in text)

@@ -25,7 +25,7 @@ TITLE = "Clean"
 ABOUT = "leave out duplicates, boilerplate and poor text"
 MAKES = "dataset"
 DEVICE = False
-VERSION = 2
+VERSION = 3
 REPORT, REMOVED, LOST = "clean.json", "removed.jsonl", "removed-questions.jsonl"
 
 

@@ -248,6 +248,7 @@ def test_prose_scores_above_what_is_none() -> None:
         ("write to ada.l+x@mail.example.org.", "write to [EMAIL]."),
         ("server 192.168.1.20, not 999.1.1.1", "server [IP], not 999.1.1.1"),
         ("at 2001:db8::8a2e:370:7334 now", "at [IP] now"),
+        ("listens on 127.0.0.1, 0.0.0.0 and ::1", "listens on 127.0.0.1, 0.0.0.0 and ::1"),
         ("card 4111 1111 1111 1111 and 4111 1111 1111 1112", "card [CARD] and 4111 1111 1111 1112"),
         ("call +49 30 1234567 or (030) 123-4567", "call [PHONE] or [PHONE]"),
         ("call 800-877-6799", "call [PHONE]"),
