@@ -125,15 +125,15 @@ def usual_tiers(opened: Opened) -> list[str]:
 
 
 def answer_spec(opened: Opened) -> AnswerSpec:
-    """How the experiment's best arm with evidence answers, whatever its threshold. Raises ConfigError when
-    there is none."""
+    """How the experiment's best arm with evidence answers, whatever its threshold; what does not fit into a
+    tier loses its weakest bullets, as it will when served. Raises ConfigError when there is no such arm."""
     arm = next((one for one in EVIDENCE_ARMS if one in opened.manifest["arms"]), None)
     if arm is None:
         raise ConfigError(
             f"The experiment {opened.name!r} has no arm with evidence, so there is nothing to calibrate: run "
             f"`python -m jobs quickstart --name {opened.name} --arms rag+compress`."
         )
-    return opened.spec(arm).model_copy(update={"tau": 0.0})
+    return opened.spec(arm).model_copy(update={"tau": 0.0, "overlong": "drop"})
 
 
 def judge(

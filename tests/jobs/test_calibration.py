@@ -72,6 +72,12 @@ def test_an_experiment_is_not_learned_from_beside_itself(home: Path) -> None:  #
         calibration._others("space", "handbook, space")
 
 
+def test_evidence_beyond_a_tiers_window_loses_bullets_and_does_not_stop_a_calibration() -> None:
+    arms = {"rag+compress": {"answer": AnswerSpec().model_dump(), "threshold": None}}
+    opened = Opened("space", Path(), {"arms": arms}, None)
+    assert calibration.answer_spec(opened).overlong == "drop"
+
+
 def test_a_refused_draft_has_no_belief_is_fitted_on_by_nobody_and_escalates() -> None:
     rows = [answered(n, n % 3 > 0, "small", 1.0) for n in range(COUNT)]
     small = judge("small", [refusing(one) if n % 10 == 0 else one for n, one in enumerate(rows)])
