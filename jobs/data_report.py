@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifact import read_manifest
+from engine.data.written import DROPPED
 from engine.errors import ConfigError
 from jobs.kinds.clean import read_removed, read_report
 from jobs.material import FILE, read_questions
 
-ROWS, LETTERS = 20, 240
+ROWS, SOME, LETTERS = 20, 3, 240
 
 
 def write(file: Path, text: str) -> None:
@@ -60,12 +61,13 @@ def cleaned(place: Path, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def synthesized(place: Path, command: str, seed: int = 0) -> str:
-    """The page of the written questions at `place`: kept and dropped, and ROWS of them drawn by `seed`."""
+def synthesized(place: Path, command: str, name: str, seed: int = 0) -> str:
+    """The page of the questions at `place`, written for the dataset `name`: kept and dropped, ROWS of those
+    kept drawn by `seed`, and a few of each reason to drop."""
     manifest = read_manifest(place)
     counts, reworded = manifest["counts"], manifest.get("reworded") or {}
     questions = read_questions(place / FILE)
-    lines = [f"# Synthesis report: {manifest.get('dataset', '')}".rstrip(), "", f"    {command}", ""]
+    lines = [f"# Synthesis report: {name}", "", f"    {command}", ""]
     lines += [
         f"{counts.get('kept', 0)} questions kept of {sum(counts.values())} written by {manifest['writer']}."
     ]
@@ -79,13 +81,25 @@ def synthesized(place: Path, command: str, seed: int = 0) -> str:
     lines += ["", f"## {min(ROWS, len(questions))} rows, drawn by chance", ""]
     drawn = random.Random(seed).sample(range(len(questions)), min(ROWS, len(questions)))
     lines += _table(
-        ("question", "answer", "evidence", "document"),
+        ("question", "answer", "kind", "evidence", "document"),
         (
-            (q.question, "; ".join(q.answers) or "(none)", q.evidence, q.document or "")
+            (q.question, "; ".join(q.answers) or "(none)", q.kind, q.evidence, q.document or "")
             for q in (questions[place] for place in sorted(drawn))
         ),
     )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _dropped(place / DROPPED)) + "\n"
+
+
+def _dropped(file: Path) -> list[str]:
+    """The first few of each reason among the questions that were dropped."""
+    if not file.is_file():
+        return []
+    shown: dict[str, list[dict[str, str]]] = {}
+    for line in file.read_text(encoding="utf-8").split("\n"):
+        if line and len(some := shown.setdefault((one := json.loads(line))["reason"], [])) < SOME:
+            some.append(one)
+    rows = ((one["reason"], one["question"], one["answer"]) for name in sorted(shown) for one in shown[name])
+    return ["", "## Dropped, the first of each reason", "", *_table(("reason", "question", "answer"), rows)]
 
 
 def _table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> list[str]:

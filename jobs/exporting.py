@@ -1,30 +1,40 @@
 """What the command `export` writes: finds what a name means, makes rows of it, and says what was written."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.artifact import whole
 from engine.data import dataset, export
 from engine.data.dataset import PAIRS, read_records
 from engine.data.records import Pair
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 from jobs import review
 from jobs.material import training
 from jobs.references import find, find_index, find_written
 from jobs.workspace import artifact, checked_name, home
 from storage.db import connect
 
+if TYPE_CHECKING:
+    from engine.training.examples import Mixture
+
 SHOWN = 400  # tokens of a preview
 
 
 def run(
-    name: str, format: str, out: Path, model: str, limit: int, seed: int, accepted: bool = False
+    name: str,
+    format: str,
+    out: Path,
+    model: str,
+    limit: int,
+    seed: int,
+    accepted: bool = False,
+    shares: str = "",
 ) -> dict[str, Any]:
     """Export the dataset, questions or pairs `name` into the folder `out`; with `accepted` only the pairs
-    that a person accepted. Raises LabError."""
+    that a person accepted; `shares` says how many rows of which kind the questions give. Raises LabError."""
     checked_name(name)
     if format == "sft":
-        return _sft(name, out, model, limit, seed)
+        return _sft(name, out, model, limit, seed, shares)
     if format == "trl":
         return _trl(name, out, accepted)
     corpus = dataset.load(find(connect(home()), "dataset", name))
@@ -62,7 +72,24 @@ def _trl(name: str, out: Path, accepted: bool) -> dict[str, Any]:
     return {"folder": str(out), "rows": counts, "left_out": left_out}
 
 
-def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, Any]:
+def mixture(shares: str, usual: "Mixture") -> "Mixture":
+    """The usual shares of rows with those that the text names, such as `joint=1,withheld=0.3`. Raises
+    ConfigError."""
+    given: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in shares.split(","))):
+        name, _, value = (word.strip() for word in part.partition("="))
+        if name not in usual._fields:
+            raise ConfigError(f"There is no share {name!r}: use some of {', '.join(usual._fields)}.")
+        try:
+            given[name] = float(value)
+        except ValueError:
+            given[name] = -1.0
+        if not 0 <= given[name] <= 1:
+            raise ConfigError(f"The share {part!r} cannot be used: give it as {name}=0 to {name}=1.")
+    return usual._replace(**given)
+
+
+def _sft(name: str, out: Path, model: str, limit: int, seed: int, shares: str) -> dict[str, Any]:
     """The rows that training an adapter on the dataset's questions would see, for the model's own
     tokenizer."""
     from engine.catalog import lookup
@@ -74,8 +101,10 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, A
     source = find(db, "dataset", name)
     index = indexes.load(find_index(db, "", source))
     questions = training(source, find_written(db, "", source), index)[: limit or None]
-    tokenizer = load(lookup(model).name, device="cpu", merge=False).tokenizer
-    made = examples.rows(questions, index, tokenizer, seed=seed)
+    entry = lookup(model)
+    mixed = mixture(shares, examples.usual_mixture(entry.parameters))
+    tokenizer = load(entry.name, device="cpu", merge=False).tokenizer
+    made = examples.rows(questions, index, tokenizer, mixture=mixed, seed=seed)
     if not made:
         raise DataError(
             f"No training row can be made of the questions of {name!r}: they need answers and evidence."
@@ -87,6 +116,7 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int) -> dict[str, A
         "folder": str(out),
         "rows": {"sft": len(made)},
         "kinds": kinds,
+        "shares": mixed._asdict(),
         "tokens": sum(row.length for row in made),
         "learned": sum(len(row.completion) for row in made),
         "preview": [list(piece) for piece in pieces],

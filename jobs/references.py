@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from engine.artifact import read_manifest, whole
 from engine.errors import ConfigError
 from engine.retrieval import index as indexes
+from jobs.shelf import things
 from jobs.workspace import artifact, checked_name, home, key
 from storage import artifacts, jobs
 
@@ -59,6 +60,9 @@ def find_questions(db: Database, named: str, dataset: Path) -> Path:
         place = home() / (job["artifact"] or "-")
         if whole(place) and read_manifest(place).get("dataset") == dataset.name:
             return place
+    for thing in reversed(things("questions")):  # of an experiment, whose parts have no rows of their own
+        if thing.manifest.get("dataset") == dataset.name:
+            return artifact("questions", thing.id)
     raise ConfigError(
         f"No questions were written for the dataset {read_manifest(dataset).get('name')!r} yet: run a job of "
         f"the kind {' or '.join(WRITERS)} first."

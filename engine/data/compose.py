@@ -40,6 +40,7 @@ UNCITED, NOT_IN_SOURCE, NO_JSON, ANSWERED = (
     "unanswerable, but answered by the source",
 )
 ROUND = 64
+ENOUGH = 16  # answers of which one at least must be JSON
 SENTENCES = 12
 SHOWN = 80  # letters
 SCHEMA: dict[str, Any] = {
@@ -93,7 +94,7 @@ def compose(
     report: Report = silent,
 ) -> Composed:
     """Ask until `target` are kept, the documents are used up, a cap of the teacher is reached or it has said
-    nothing that can be used in a whole round; then for up to `rewordings` of each. The same index, teacher
+    nothing that can be used in ENOUGH answers; then for up to `rewordings` of each. The same index, teacher
     and seed ask the same, so that a run that was stopped goes on from the teacher's cache."""
     held = Held(avoid, index.embedder)
     counts: Counter[str] = Counter()
@@ -101,21 +102,21 @@ def compose(
     kept: list[_Kept] = []
     unusable = ""
     tasks = list(_tasks(index, kinds, seed))
-    for start in range(0, len(tasks), ROUND):
-        if len(kept) >= target or teacher.spent.stopped:
-            break
-        batch = tasks[start : start + ROUND]
+    at = 0
+    while at < len(tasks) and len(kept) < target and not teacher.spent.stopped:
+        batch = tasks[at : at + min(ROUND, target - len(kept))]  # nothing is paid for that is not wanted
+        at += len(batch)
         answers = sorted(teacher.ask([_request(task) for task in batch], report, "ask the teacher"))
         good = [(batch[a.place], a.value) for a in answers if a.value is not None]
         counts[NO_JSON] += len(answers) - len(good)
         unusable = unusable or next((answer.text for answer in answers if answer.value is None), "")
         for task, value, verdict, hits in _checked(index, reader, good, held, seen, k):
             counts[verdict] += 1
-            if verdict == KEPT and len(kept) < target:
+            if verdict == KEPT:
                 row = _row(task, value, hits, index, teacher, negatives, len(kept) + 1)
                 kept.append(_Kept(task, value, row))
         tell(counts, report, teacher.spent)
-        if counts[NO_JSON] == counts.total():  # it will not do better: no more is paid for
+        if counts[NO_JSON] == counts.total() >= ENOUGH:  # it will not do better: no more is paid for
             break
     again, reworded = _reworded(index, teacher, reader, kept, held, seen, k, rewordings, report)
     counted = {name: count for name, count in counts.items() if count}

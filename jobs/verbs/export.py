@@ -17,6 +17,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--model", default="", help="sft: the model whose tokenizer renders the rows")
     parser.add_argument("--limit", type=int, default=0, help="sft: at most so many questions (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="sft: seed of what is drawn (default: 0)")
+    about = "sft: rows of each kind a question gives, of focused, joint, withheld, closed_book, such as "
+    parser.add_argument("--shares", default="", help=f"{about}joint=1,withheld=0.3 (default: as in training)")
     about = "trl: only pairs that a person accepted (those that one rejected are never written)"
     parser.add_argument("--accepted", action="store_true", help=about)
     add_json(parser)
@@ -39,6 +41,7 @@ def _run(options: argparse.Namespace) -> None:
         max(0, options.limit),
         options.seed,
         options.accepted,
+        options.shares,
     )
     if options.json:
         print_json(told)
@@ -47,5 +50,7 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{rows} rows: {out / name}.jsonl")
     if "preview" in told:
         shown = "".join(f"\033[1m{text}\033[0m" if learned else text for text, learned in told["preview"])
+        kinds = ", ".join(f"{count} {kind}" for kind, count in told["kinds"].items() if count)
+        print(f"of them {kinds}")
         print(f"{told['tokens']} tokens, the loss counts {told['learned']}; the first row, learned in bold:")
         print(shown)

@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> None:
         "seconds": round(made["seconds"] or time.monotonic() - begun, 1),
     } | ({"spent": spent} if spent else {})
     if options.report:
-        write(Path(options.report), synthesized(place, options.line))
+        write(Path(options.report), synthesized(place, options.line, options.name))
     if options.json:
         print_json(told)
         return

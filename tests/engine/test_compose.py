@@ -122,7 +122,7 @@ def test_a_reader_drops_what_it_does_not_answer_back(index: Any) -> None:
 
 def test_questions_like_those_of_an_evaluation_are_dropped_and_the_target_is_kept_to(index: Any) -> None:
     made = written(index, honest, kinds=("fact",), target=2)
-    assert len(made.rows) == 2
+    assert len(made.rows) == made.counts[KEPT] == 2
     again = written(
         index, honest, kinds=("fact",), avoid=[Question("x", row.question.question) for row in made.rows]
     )
@@ -180,9 +180,10 @@ def test_a_teacher_that_answers_in_prose_is_not_paid_for_more_than_a_round(
     index: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(composing, "ROUND", 4)
+    monkeypatch.setattr(composing, "ENOUGH", 8)
     with serving(lambda body: "I would love\nto help! But first, a poem.") as server:
         teacher = Teacher(TeacherSpec(base_url=server.url, model="tiny", repairs=0), None)
         made = compose(index, teacher, target=100)
-        assert len(server.seen) == 4
-    assert made.counts == {composing.NO_JSON: 4} and not made.rows
+        assert len(server.seen) == 8
+    assert made.counts == {composing.NO_JSON: 8} and not made.rows
     assert made.unusable == "I would love to help! But first, a poem."

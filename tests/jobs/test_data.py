@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.catalog import SMALL, lookup
+from engine.errors import ConfigError
+from engine.training.examples import AS_SERVED, usual_mixture
+from jobs.exporting import mixture
 from jobs.kinds import KINDS
 from storage.artifacts import find_dataset
 from storage.db import connect
-from tests.commands import Command, Material
+from tests.commands import Command, Finished, Material
 from tests.engine.test_documents import pdf, zipped
 
 
@@ -187,6 +191,31 @@ def test_export_of_pairs_chats_and_records(here: Command, tmp_path: Path) -> Non
     assert ran.code == 1 and "There is no dataset 'nothing'" in ran.err
     ran = here("pairs", "--name", "nothing", home=home)
     assert ran.code == 1 and "No pair can be made of the votes" in ran.err
+
+
+def test_shares_of_exported_rows_are_the_usual_ones_but_for_those_named() -> None:
+    assert mixture("", AS_SERVED) == AS_SERVED
+    assert mixture(" joint = 0.5,withheld=1 ", AS_SERVED) == AS_SERVED._replace(joint=0.5, withheld=1.0)
+    for wrong in ("some=1", "joint", "joint=2", "joint=nan", "joint=-1", "joint=much"):
+        with pytest.raises(ConfigError, match="share '"):
+            mixture(wrong, AS_SERVED)
+
+
+@pytest.mark.slow
+def test_exported_rows_are_those_that_training_would_see_unless_shares_are_named(
+    finished: Finished, here: Command, tmp_path: Path
+) -> None:
+    sft = ("export", "--name", "tiny", "--format", "sft", "--out", str(tmp_path / "sft"), "--json")
+    ran = here(*sft, home=finished.home)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["shares"] == usual_mixture(lookup(SMALL).parameters)._asdict()
+    (adapter,) = (finished.home / "artifacts" / "adapter").glob("*/manifest.json")
+    assert told["kinds"] == json.loads(adapter.read_text())["rows"]
+    ran = here(*sft, "--shares", "focused=0,joint=0,withheld=0,closed_book=1", home=finished.home)
+    assert [kind for kind, count in json.loads(ran.out)["kinds"].items() if count] == ["closed-book"]
+    rows = [json.loads(line) for line in (tmp_path / "sft" / "sft.jsonl").read_text().split("\n") if line]
+    assert rows and all("Evidence:" not in row["prompt"] for row in rows)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 
 from engine.artifact import writing
 from engine.data.records import Question
+from engine.data.written import DROPPED
 from jobs import data_report
 from jobs.material import FILE, save_questions
 from tests.commands import Command, Material
@@ -45,8 +46,11 @@ def test_a_synthesis_report_counts_by_reason_and_shows_rows_that_were_kept(tmp_p
     place = tmp_path / "w"
     with writing(place, facts | {"kind": "questions", "writer": "someone", "dataset": "d"}) as folder:
         save_questions(folder / FILE, questions)
-    text = data_report.synthesized(place, "python -m jobs synthesize --name d")
-    assert text == data_report.synthesized(place, "python -m jobs synthesize --name d")
+        lost = [{"question": f"Lost {n}?", "answer": "a", "reason": "repeated"} for n in range(9)]
+        (folder / DROPPED).write_text("".join(json.dumps(one) + "\n" for one in lost))
+    text = data_report.synthesized(place, "python -m jobs synthesize --name d", "d")
+    assert text == data_report.synthesized(place, "python -m jobs synthesize --name d", "d")
+    assert text.count("| repeated | Lost ") == data_report.SOME
     lines = text.split("\n")
     assert "40 questions kept of 50 written by someone." in lines
     order = ["| kept | 40 | 10 |", "| not a question | 7 | 0 |", "| repeated | 3 | 0 |"]
@@ -63,5 +67,5 @@ def test_few_rows_are_all_shown(count: int, tmp_path: Path) -> None:
     facts = {"kind": "questions", "counts": {"kept": count}, "reworded": {}, "writer": "w", "dataset": "d"}
     with writing(tmp_path / "w", facts) as folder:
         save_questions(folder / FILE, [Question(f"q{n}", f"Is {n}?") for n in range(count)])
-    text = data_report.synthesized(tmp_path / "w", "x")
+    text = data_report.synthesized(tmp_path / "w", "x", "d")
     assert text.count("| (none) |") == count
