@@ -93,7 +93,7 @@ def _compare(desk: Answers, table: Table) -> Callable[..., Iterator[dict[str, An
         with _plainly():
             name = _named(desk, name)
             offer = desk.offer(name)
-            offered = presets(offer.tiers, offer.answer)
+            offered = presets(offer.tiers, offer.answer, offer.usual)
             made = begin(name, question, chosen(offered, setups or list(offered)[:2]), blind=False)
         table.put(made)
         running = run(desk, made)

@@ -129,22 +129,22 @@ def asked(question: object) -> str:
     return text
 
 
-def presets(tiers: Sequence[str], base: AnswerSpec) -> dict[str, SetUp]:
-    """The set-ups offered for comparing where `tiers` are to be had, by name; a cascade comes first. A
-    single tier answers alone, with the base's tau."""
+def presets(tiers: Sequence[str], base: AnswerSpec, usual: Sequence[str]) -> dict[str, SetUp]:
+    """The set-ups offered for comparing where `tiers` are to be had, by name; the `usual` cascade comes
+    first, then what it begins with. A single tier answers alone, with the base's tau."""
     alone = base.model_copy(update={"accept": None, "samples": 0})
     closed = alone.model_copy(update={"evidence": False, "tau": None})
-    first = "adapter" if "adapter" in tiers else "small"
+    first = usual[0]
     found: dict[str, SetUp] = {}
-    if "large" in tiers and base.accept is not None:
-        found[f"cascade: {SHORT[first]}, then large"] = made((first, "large"), {}, base)
-    for name in ("adapter", "small", "large", "reader"):
+    if len(usual) > 1 and base.accept is not None:
+        found[f"cascade: {', then '.join(SHORT[name] for name in usual)}"] = made(usual, {}, base)
+    for name in dict.fromkeys((first, "small", "adapter", "large", "reader")):
         if name in tiers:
             found[SHORT[name]] = made((name,), {}, alone)
     whole = alone.model_copy(update={"compress": False, "overlong": "drop"})
     found[f"{SHORT[first]}, whole chunks"] = made((first,), {}, whole)
     found[f"{SHORT[first]}, no evidence"] = made((first,), {}, closed)
-    if "large" in tiers:
+    if "large" in tiers and first != "large":
         found["large, no evidence"] = made(("large",), {}, closed)
     return found
 

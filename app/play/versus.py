@@ -80,12 +80,12 @@ def _side(names: list[str], place: int) -> gr.Dropdown:
 
 
 def _names(offer: Offer | None) -> list[str]:
-    return [*presets(offer.tiers, offer.answer), HERE] if offer else []
+    return [*presets(offer.tiers, offer.answer, offer.usual), HERE] if offer else []
 
 
 def _wanted(offer: Offer, names: list[str], strip: tuple[Any, ...]) -> dict[str, SetUp]:
     """The chosen set-ups by name; the strip is read only where it is one of them."""
-    offered = presets(offer.tiers, offer.answer)
+    offered = presets(offer.tiers, offer.answer, offer.usual)
     return chosen(offered | ({HERE: set_up(offer, strip)} if HERE in names else {}), names)
 
 

@@ -124,11 +124,17 @@ def test_the_strip_takes_offered_tiers_only(tiers: Any) -> None:
 
 
 def test_presets_need_their_tiers() -> None:
-    every = presets(("small", "adapter", "reader", "large"), BASE)
+    every = presets(("small", "adapter", "reader", "large"), BASE, ("adapter", "large"))
     assert next(iter(every)) == "cascade: small + adapter, then large"
     assert every["large"].answer.accept is None and every["large, no evidence"].answer.evidence is False
     assert len({setup.label for setup in every.values()}) == len(every)
-    assert list(presets(("small",), BASE)) == ["small", "small, whole chunks", "small, no evidence"]
+    calibrated = presets(("small", "adapter", "reader", "large"), BASE, ("small", "reader", "large"))
+    assert list(calibrated)[:2] == ["cascade: small, then reader, then large", "small"]
+    assert list(presets(("small",), BASE, ("small",))) == [
+        "small",
+        "small, whole chunks",
+        "small, no evidence",
+    ]
 
 
 @pytest.mark.parametrize("given", ["0", "65536", "http", "-1", "78 60"])
@@ -228,7 +234,7 @@ def test_the_order_of_a_blind_comparison_is_drawn() -> None:
 
 
 def test_one_set_up_is_no_comparison_and_five_are_too_many() -> None:
-    setups = presets(("small", "adapter", "reader", "large"), BASE)
+    setups = presets(("small", "adapter", "reader", "large"), BASE, ("adapter", "large"))
     for names in (list(setups)[:1], list(setups)[:5]):
         with pytest.raises(ConfigError, match="compare 2 to 4 of them"):
             begin("space", QUESTION, picked(setups, names), blind=False)

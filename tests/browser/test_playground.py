@@ -17,12 +17,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from app import playground
 from app.play import panels
-from app.play.ask import begun
 from app.play.desk import Answers, Desk
 from app.play.setups import SetUp
-from app.play.view import follow
+from app.play.view import begun, follow
 from engine.errors import ModelError
 from engine.inference.events import Event
+from engine.inference.verify import overlap
 from jobs.opened import open_experiment
 from storage import votes
 from storage.db import connect
@@ -43,6 +43,13 @@ pytestmark = pytest.mark.browser
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 SCHEMES = ("light", "dark")
 EVIL = "<img src=x onerror=alert(1)> **bold** ${alert(1)} {{value}} <script>alert(1)</script>"
+PICTURES = (  # how it ends, theme, name of the picture
+    ("accepted", "light", "light"),
+    ("escalated", "light", "light"),
+    ("refused", "light", "light"),
+    ("escalated", "dark", "dark"),
+    ("accepted", "light", "phone"),
+)
 NUMBERS = {
     **{"Chunks retrieved (k)": 7, "Most bullets": 4, "Samples before escalating": 5},
     **{"Temperature of samples": 1.5, "Draft stands from (accept)": 0.9, "Answered from (tau)": 0.5},
@@ -98,6 +105,12 @@ def compare(page: Page, question: str = QUESTION, *, blind: bool = False) -> Non
     if blind:
         page.get_by_label("Blind").check()
     page.get_by_role("button", name="Compare", exact=True).click()
+
+
+def choose(page: Page, place: int, name: str) -> None:
+    """Choose the set-up at a place, from 1."""
+    page.get_by_label(f"Set-up {place}").click()
+    page.locator(f"#compare-setup-{place - 1}").get_by_role("option", name=name, exact=True).click()
 
 
 def violations(page: Page) -> list[str]:
@@ -294,9 +307,8 @@ def test_a_blind_vote_is_kept_and_then_the_names_are_shown(page: Page, serve: Se
 def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
     opened(page, serve(ScriptedDesk(scripted)))
     page.get_by_role("tab", name="Compare").click()
-    for place, name in ((3, "large"), (4, "reader")):
-        page.get_by_label(f"Set-up {place}").click()
-        page.locator(f"#compare-setup-{place - 1}").get_by_role("option", name=name, exact=True).click()
+    choose(page, 3, "large")
+    choose(page, 4, "reader")
     compare(page)
     expect(page.locator("#compare-status")).to_contain_text("Done.")
     for place, name in enumerate(("cascade", "small + adapter", "large", "reader")):
@@ -311,8 +323,7 @@ def test_what_is_set_under_ask_can_be_compared(page: Page, serve: Serve) -> None
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("sentence", exact=True).check()
     page.get_by_role("tab", name="Compare").click()
-    page.get_by_label("Set-up 2").click()
-    page.locator("#compare-setup-1").get_by_role("option", name="as set under Ask").click()
+    choose(page, 2, "as set under Ask")
     compare(page)
     expect(page.locator("#compare-status")).to_contain_text("Done.")
     expect(page.locator("#compare-1").get_by_role("heading", level=2)).to_have_text("as set under Ask")
@@ -395,34 +406,43 @@ def test_nothing_is_wider_than_a_telephone(page: Page, serve: Serve) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("BANTAM_SCREENS"), reason="pictures are made when asked for")
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_pictures_of_the_real_playground(
-    page: Page, serve: Serve, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not a test of answers: the first examples that end in each way are kept as they are."""
+def test_pictures_of_the_real_playground(page: Page, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a test of answers: the first questions that end in each way are kept as they are."""
     monkeypatch.setenv("BANTAM_HOME", os.environ["BANTAM_SCREENS"])
     desk = Desk()
     (name, *_) = desk.names()
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    offer, url = desk.offer(name), serve(desk)
-    setup = SetUp(tiers=offer.usual, answer=offer.answer)
-    missing = {"accepted", "escalated", "refused"}
-    others = [question.question for question in open_experiment(name).test]
-    for question in ["What is the capital of France?", *offer.examples, *others]:
-        view = begun(question, setup)
-        for _ in follow(view, desk.events(name, setup, question)):
-            pass
-        if (ending := panels.ending(view)) not in missing:
-            continue
-        missing.remove(ending)
+    url, questions = serve(desk), ended(desk, name)
+    for ending, scheme, kind in PICTURES:
+        page.set_viewport_size({"width": 390 if kind == "phone" else 1280, "height": 900})
         opened(page, url, scheme)
-        ask(page, question)
+        ask(page, questions[ending])
         expect(page.locator("#ask-answer .bt-badge")).to_have_text(ending.capitalize())
         expect(page.locator("#ask-status")).to_contain_text("Answered in")
-        page.screenshot(path=SCREENS / f"playground-{ending}-{scheme}.png", full_page=True)
-        if not missing:
-            break
-    assert not missing
-    compare(page, desk.offer(name).examples[0])
+        page.screenshot(path=SCREENS / f"playground-{ending}-{kind}.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    opened(page, url)
+    page.get_by_role("button", name="Settings").click()
+    page.screenshot(path=SCREENS / "playground-settings-light.png", full_page=True)
+    page.get_by_role("tab", name="Compare").click()
+    choose(page, 3, "large")
+    compare(page, questions["escalated"])
     expect(page.locator("#compare-status")).to_contain_text("Done.")
-    page.screenshot(path=SCREENS / f"playground-compare-{scheme}.png", full_page=True)
+    page.screenshot(path=SCREENS / "playground-compare-light.png", full_page=True)
+
+
+def ended(desk: Desk, name: str) -> dict[str, str]:
+    """A question for each ending: the first that is answered so, and rightly; for a refusal, one that has
+    nothing to do with the documents."""
+    offer = desk.offer(name)
+    setup = SetUp(tiers=offer.usual, answer=offer.answer)
+    found = {"refused": "What is the capital of France?"}
+    for question in open_experiment(name).test:
+        view = begun(question.question, setup)
+        for _ in follow(view, desk.events(name, setup, question.question)):
+            pass
+        said = view.trace.answer.text if view.trace else ""
+        if max((overlap(said, gold) for gold in question.answers), default=0.0) > 0.8:
+            found.setdefault(panels.ending(view), question.question)
+        if len(found) == 3:
+            break
+    return found
