@@ -58,6 +58,10 @@ _ABOUT = re.compile(
     r"(?:about|roughly|nearly|almost|only|around|some|approximately|over|more than|less than) $"
 )
 _SINCE = re.compile(r" (after|before|later|earlier|ago|apart|old)\b")
+_THING = re.compile(
+    r"\d|\b(?:Probe|Telescope|Spacecraft|Mission|Station|Program|Project|Orbiter|Lander|Horizons|Sea|Ocean|River|"
+    r"Lake|Mountains?|Mount|City|Valley|Crater|Belt|Clouds?|Galaxy|Nebula|Spot|Comet|Prize|Book)\b"
+)
 CLAUSE = 0.5  # least share of what a reason is given for that a "why" must name
 
 
@@ -102,8 +106,9 @@ def _thing(low: str, source: Source) -> bool:
         return bool(_EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after))
     if re.match(r"who\b", low):
         name = source.answer
-        somebody = name[:1].isupper() and " " in name and not re.search(r"\d", name)
+        somebody = name[:1].isupper() and " " in name and not _THING.search(name)
         return somebody and not _PEOPLE_NOT.search(source.before)
     if re.match(r"where\b", low):
-        return source.rule != "phrase" and bool(_PLACES.search(source.before))
+        gone = source.before.endswith("from ") and not re.search(r"\bfrom\b", low)
+        return source.rule != "phrase" and not gone and bool(_PLACES.search(source.before))
     return True

@@ -8,6 +8,7 @@ English and would rather drop a good question than keep a bad one. Knows no inde
 import re
 
 from engine.data.fits import fits
+from engine.data.links import linked
 from engine.data.sources import Source
 from engine.data.stems import FORMS, free, stems
 from engine.evaluation.metrics import holds_answer
@@ -17,11 +18,13 @@ KEPT = "kept"
 NOT_A_QUESTION, GIVES_AWAY = "not a question", "holds its own answer"
 OTHER_KIND, CUT_OFF, TWICE = "asks for another kind of answer", "does not say of what", "says a word twice"
 TURNED, NEW_WORDS, VAGUE = "loses a not", "words that the source does not have", "points at something unnamed"
+OTHER_ONE = "says it of something else"
 
 _CUT = re.compile(
     r"\b(?:is|was|are|were|be|been)\b[^?]*\b(?:of|in|on|at|around|from|by|to|about|for|with|than|as|that|the|"
     r"a|an|and|or)\?$"
     r"|\b(?:of|than|as|that|the|a|an|and|or|not|its|their|his|her)\?$|\b(?:do|does)\?$"
+    r"|\bhow long (?:after|before)\b|\bhow (?:long|much)\b.*\bhave\?$"
     r"|^where\b.*\b(?:of|in|on|at|around|to|by|about|with|for)\?$"
 )
 _NOT = re.compile(
@@ -31,6 +34,7 @@ _POINTS = re.compile(r"\b(?:it|its|he|she|him|her|his|hers|they|them|their|this|
 _NAMED = re.compile(r" [A-Z]")
 _OWN = re.compile(r"(?<!^)[A-Z0-9`_]|::|\(\)")
 _POINTED = re.compile(r"\b(?:this|these|those|such) (?:\w+ )?(\w+)")
+_OWNED = re.compile(r"([A-Z]\w+)['’]s? ([a-z]{3,})")
 _CLAUSE = frozenset("after before when because while who whom that which where if until since".split())
 _BEFORE_ADJECTIVE = frozenset(
     "a an the of and or by its his her their was were is are be been being has have had to in with for at on "
@@ -63,9 +67,21 @@ def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
         return TURNED
     if _vague(question, source, rest):
         return VAGUE
+    if not reworded and not (linked(question, source.sentence) and _owns(question, source)):
+        return OTHER_ONE
     if not reworded and stems(question) - stems(f"{source.context} {source.title}") - free():
         return NEW_WORDS
     return ""
+
+
+def _owns(question: str, source: Source) -> bool:
+    """Whether what a question gives somebody ("Rubin's physicist") is theirs in its source too."""
+    for owner, thing in _OWNED.findall(question):
+        theirs = rf"(?:{owner}['’]s?|\b(?:[Hh]is|[Hh]er|[Ii]ts|[Tt]heir)) (?:[\w-]+ ){{0,2}}{thing}"
+        near = rf"{theirs}|{thing}\w* (?:of|for) .*{owner}"
+        if not re.search(near, f"{source.sentence} {source.title}"):
+            return False
+    return True
 
 
 def _past(said: list[str]) -> bool:

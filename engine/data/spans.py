@@ -39,7 +39,8 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "quantity",
         re.compile(
-            rf"(?:\bminus )?(?<![\w:.,]){_COUNT}(?![:\d]){_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}"
+            r"(?:\b(?:less than|more than|fewer than|at least|at most|up to|minus) )?"
+            rf"(?<![\w:.,]){_COUNT}(?![:\d]){_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}"
             rf"(?: (?:Celsius|Fahrenheit|Kelvin)\b)?(?: (?:of|per|from) (?:the )?{_STOP}\w+)?"
         ),
     ),

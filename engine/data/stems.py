@@ -11,7 +11,8 @@ _PIECES = re.compile(r"[\w’'-]+")
 FORMS = {  # irregular forms, so that "find" is not new where the source says "found"
     form: one
     for one, forms in {
-        "be": "born", "begin": "began begun", "break": "broke broken", "bring": "brought", "build": "built",
+        "be": "born", "have": "has had",
+        "begin": "began begun", "break": "broke broken", "bring": "brought", "build": "built",
         "buy": "bought", "catch": "caught", "choose": "chose chosen", "come": "came", "draw": "drew drawn",
         "drive": "drove driven", "eat": "ate eaten", "fall": "fell fallen", "find": "found",
         "fly": "flew flown", "feel": "felt", "flee": "fled", "freeze": "froze frozen", "get": "got",
@@ -30,6 +31,13 @@ FORMS = {  # irregular forms, so that "find" is not new where the source says "f
     }.items()
     for form in forms.split()
 }  # fmt: skip
+
+
+def plain(word: str) -> str:
+    """The stem of one word, an irregular form as its plain one, so that "found" is "find"."""
+    low = word.lower().removesuffix("'s").removesuffix("’s")
+    found = words(FORMS.get(low, low))
+    return found[0] if found else low
 
 
 def stems(text: str) -> set[str]:

@@ -1,0 +1,98 @@
+"""Whether what a question says of somebody is said of them in its source: "When did Halley's Comet die?" is
+not asked of "Twain was born when Halley's Comet appeared, and died in 1910".
+
+By the order of words and the commas between a subject and its verb; no parser. Where it is in doubt it says
+no. English. Knows no model.
+"""
+
+import re
+
+from engine.data.stems import FORMS, plain
+
+_TOKEN = re.compile(r"[\w’'-]+|,|;")
+_ACTIVE, _PASSIVE = ("did", "does"), ("was", "were")
+_NEW = frozenset("that which who when because while where although though whether if so".split())
+_JOIN = ("and", "but", "then")
+_SMALL = frozenset("a an the of in on at to for from by with and or its his her their this that".split())
+_RELATIVE = frozenset("who which that he she it they".split())
+_BEFORE_PLAIN = frozenset("to will can could would must should may might not also".split())
+_BEHIND_VERB = frozenset(
+    "by in on at to for from with as into onto near after before during over under".split()
+)
+_SAME = frozenset("set put hit cut let cost spread shut".split())
+_TURNS = frozenset({"launch"})  # a rocket launches a probe, and the probe launches
+LEAD = 8  # words from the start of a sentence within which its subject ends
+
+
+def linked(question: str, sentence: str) -> bool:
+    """Whether the subject of "did" or "was" in `question` stands to its verb in `sentence` as it should.
+    Questions without either pass."""
+    low = [token.lower() for token in _TOKEN.findall(question) if token not in ",;"]
+    start = next((place for place, word in enumerate(low) if word in (*_ACTIVE, *_PASSIVE)), None)
+    if start is None or start + 2 >= len(low):
+        return True
+    said = [token.lower() for token in _TOKEN.findall(sentence)]
+    stems = [plain(token) for token in said]
+    if low[start] in _ACTIVE:
+        places = range(start + 2, len(low))
+        verb = next((place for place in places if _changed(low[place], said, stems)), None)
+        if verb is None:
+            verb = next((place for place in places if _unchanged(low[place], said)), None)
+        return verb is not None and _does(stems, plain(low[verb]), low[start + 1 : verb])
+    verb = next((place for place in range(start + 2, len(low)) if _is_participle(low, place)), None)
+    return verb is None or not _acts(stems, plain(low[verb]), plain(low[verb - 1]))
+
+
+def _changed(word: str, said: list[str], stems: list[str]) -> bool:
+    """Whether a word is the verb behind "did": the source has it in another form, or it has but one."""
+    if word in _SMALL:
+        return False
+    places = [place for place, stem in enumerate(stems) if stem == plain(word)]
+    return any(said[place] != word or word in _SAME for place in places)
+
+
+def _unchanged(word: str, said: list[str]) -> bool:
+    """Whether the source has a word as a verb that does not change: behind "to", "will" or several who do
+    it."""
+    return any(
+        other == word
+        and place
+        and (
+            said[place - 1] in _BEFORE_PLAIN
+            or (said[place - 1].endswith("s") and said[place - 1][-2] not in "'’")
+        )
+        for place, other in enumerate(said)
+    )
+
+
+def _does(stems: list[str], verb: str, subject: list[str]) -> bool:
+    """Whether the subject stands before one of the places of the verb, and nothing that does something itself
+    stands between them."""
+    names = {plain(word) for word in subject if word not in _SMALL}
+    for place in (place for place, stem in enumerate(stems) if stem == verb):
+        heads = [before for before in range(place) if stems[before] in names]
+        between = stems[heads[-1] + 1 : place] if heads else []
+        commas = between.count(",")
+        apart = commas % 2 or ";" in between or (not commas and _NEW & set(between))
+        if between and between[-1] in _RELATIVE:
+            apart = False
+        joined = not commas and any(word in between for word in _JOIN)
+        if heads and not apart and not (joined and heads[-1] >= LEAD):
+            return True
+        if not heads and verb in _TURNS and names & set(stems[place:]):
+            return True
+    return False
+
+
+def _is_participle(low: list[str], place: int) -> bool:
+    word, after = low[place], low[place + 1 : place + 2]
+    past = re.fullmatch(r"\w{2,}[^e\W]ed|\w+ied", word) or FORMS.get(word, word) != word
+    return bool(past) and (not after or after[0] in _BEHIND_VERB)
+
+
+def _acts(stems: list[str], verb: str, head: str) -> bool:
+    """Whether the word before the participle, where the sentence begins, does what the question says was
+    done to it."""
+    return any(
+        stem == verb and 0 < place <= LEAD and stems[place - 1] == head for place, stem in enumerate(stems)
+    )
