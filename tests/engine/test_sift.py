@@ -42,7 +42,7 @@ def reason(question: str, answer: str, rule: str, sentence: str, title: str = "S
         ("Who received the Nobel Prize in Physics in 1993?", "Hulse and Taylor", "name", HULSE),
         ("How often does Halley's Comet return to the inner solar system?", "76 years", "quantity", HALLEY),
         ("How many galaxies does the Hubble Deep Field show?", "3,000 galaxies", "quantity", HUBBLE),
-        ("Where did the rocket launch Parker Solar Probe?", "Cape Canaveral", "name", LAUNCH),
+        ("Where did the rocket launch Parker Solar Probe from?", "Cape Canaveral", "name", LAUNCH),
         ("How long does Pluto take to turn on its axis?", "6.4 days", "quantity", PLUTO),
     ],
 )
