@@ -36,6 +36,7 @@ _ASKS = {
     ),
     "why": re.compile(r"why\b|for what (?:reason|purpose)|what (?:caused|made|led)\b"),
     "name": re.compile(r"(?:\w+ )?(?:who|whom|whose|where|what|which)\b"),
+    "term": re.compile(r"(?:\w+ )?(?:what|which|how)\b(?! (?:many|much|long|far))"),
     "phrase": re.compile(r"(?:\w+ )?(?:who|whom|whose|where|what|which|how)\b"),
 }
 _NAME_OF = re.compile(r"\bname of (?:the |an? )?([\w-]+)")

@@ -103,9 +103,9 @@ def _vague(question: str, source: Source, rest: str) -> bool:
     points = _POINTS.search(question.lower())
     if points and not _NAMED.search(question[: points.start()]):
         return True
-    names = {
-        found.lower() for found in re.findall(r"\b[A-Z]\w+", f"{source.before} {source.after} {source.title}")
-    }
+    told = f"{source.before} {source.after} {source.title}"
+    names = {name.lower() for name in re.findall(r"\b[A-Z]\w+", told)}
+    names |= {name.lower() for term in re.findall(r"`([^`]+)`", source.sentence) for name in term.split()}
     if not _OWN.search(question) and not names & set(question[:-1].lower().split()):
         return True
     pointed = {word for found in _POINTED.finditer(rest) for word in words(found[1])}

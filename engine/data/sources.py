@@ -14,16 +14,24 @@ from engine.retrieval.compress import is_heading
 from engine.retrieval.index import Index
 
 WINDOW = 2  # sentences before and after that are read with a source
-KIND_OF = {"when": "number", "quantity": "number", "why": "why", "name": "fact", "phrase": "fact"}
+KIND_OF = {
+    "when": "number",
+    "quantity": "number",
+    "why": "why",
+    "term": "fact",
+    "name": "fact",
+    "phrase": "fact",
+}
 OPENINGS = {  # what a question that asks for a span of this rule may begin with
     "when": ("When", "In", "On", "What"),
     "quantity": ("How", "What", "By"),
     "why": ("Why", "What", "For"),
     "name": ("Who", "Where", "What", "Which", "In"),
+    "term": ("What", "Which", "How"),
     "phrase": ("What", "Who", "Which"),
 }
 FIRST_CHOICE = {"when": ("When",), "quantity": ("How",), "why": ("Why",)}
-_FIRST = {"why": 0, "when": 1, "quantity": 1, "name": 2, "phrase": 3}
+_FIRST = {"why": 0, "when": 1, "quantity": 1, "term": 2, "name": 2, "phrase": 3}
 _CODE = re.compile(
     r"```|^\s*(?:\||>|\$ |#\[|//|<|\{)|[{};]\s*$|::\w+\(|=>|->|\b(?:fn|let|def|impl|pub) \w+|</?\w+>|\]\("
 )

@@ -21,7 +21,7 @@ _NUMBER_WORD = (
     r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|"
     r"hundreds|thousands)"
 )
-_COUNT = rf"(?:(?:\$|€|£)?\d[\d,]*(?:\.\d+)?(?:th|st|nd|rd)?%?|{_NUMBER_WORD})"
+_COUNT = rf"(?:(?:\$|€|£)?(?:\d{{1,3}}(?:,\d{{3}})+|\d+)(?:\.\d+)?(?:th|st|nd|rd)?%?|{_NUMBER_WORD})"
 _CAPITAL = r"[A-Z][\w’'.-]*[\w]"
 _NAME = (
     rf"{_CAPITAL}(?:(?: (?:(?:of|for|and)(?: the)?|de|van|von|der|de la))? {_CAPITAL}"
@@ -40,11 +40,12 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
         "quantity",
         re.compile(
             r"(?:\b(?:less than|more than|fewer than|at least|at most|up to|minus) )?"
-            rf"(?<![\w:.,]){_COUNT}(?![:\d]){_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}"
+            rf"(?<![\w:.,-]){_COUNT}(?![:\d]){_SCALE}(?: {_STOP}[a-z][\w-]*){{0,3}}"
             rf"(?: (?:Celsius|Fahrenheit|Kelvin)\b)?(?: (?:of|per|from) (?:the )?{_STOP}\w+)?"
         ),
     ),
     ("why", re.compile(r"\b(?:because|so that|in order to|due to)(?: of)? (?P<span>[^,;:.]{8,90})")),
+    ("term", re.compile(r"`(?P<span>[^`\n]{1,200})`|(?<![\w_])_(?P<other>[^_`\n]{3,40})_(?![\w_])")),
     ("name", re.compile(rf"\b{_NAME}")),
     (
         "phrase",
@@ -68,11 +69,15 @@ _HALF_BEFORE = re.compile(r"\d[\d.,]*(?: \w+)? (?:and|to|or|by|×|x) (?:about )?
 _HALF_AFTER = re.compile(r" (?:and |to |or |by |× ?|x )?(?:about )?\d")
 _LIST_BEFORE = re.compile(r"[A-Z][\w-]*, $")
 _LIST_AFTER = re.compile(r",(?: [A-Z][\w-]*)+(?:,| and )")
+_BREAKS = re.compile(r"[\n\r\t]")
+_LEADING = re.compile(r"(?:In|On|At|From|For|With|By|As|If|When|While|Since|After|Before|But|And|Or|So|To)\b")
+_REFERENCE = re.compile(r"(?:Listing|Chapter|Figure|Table|Section|Appendix|Equation|Page)s?\b")
 _NUMBERED = re.compile(r"\b[A-Z][\w-]* $")
 
 
 class Span(NamedTuple):
-    """`text` is sentence[start:end]; `kind` names the rule: when, quantity, why, name or phrase."""
+    """`text` is sentence[start:end], on one line; `kind` names the rule: when, quantity, why, term (set as
+    code or in italics), name or phrase."""
 
     text: str
     start: int
@@ -83,17 +88,15 @@ class Span(NamedTuple):
 def spans(sentence: str) -> list[Span]:
     """The candidate answers in `sentence`, in the order of the rules, none inside
     another of an earlier rule."""
+    flat = _BREAKS.sub(" ", sentence)  # lines of one sentence; places stay
     taken: list[tuple[int, int]] = []
     found = []
     for kind, rule in _RULES:
-        for match in rule.finditer(sentence):
-            group = "span" if "span" in rule.groupindex else 0
-            start, end = match.span(group)
-            text = sentence[start:end].rstrip(" .,'")
+        for match in rule.finditer(flat):
+            start, end = match.span(next((name for name, text in match.groupdict().items() if text), 0))
+            text = flat[start:end].rstrip(" .,'")
             end = start + len(text)
-            if _unfit(text, kind, start, sentence) or any(
-                start < right and end > left for left, right in taken
-            ):
+            if _unfit(text, kind, start, flat) or any(start < right and end > left for left, right in taken):
                 continue
             taken.append((start, end))
             found.append(Span(text, start, end, kind))
@@ -107,7 +110,11 @@ def _unfit(text: str, kind: str, start: int, sentence: str) -> bool:
     if kind == "quantity":  # one half of "2 hours and 31 minutes", of "10 to 12", of "3.2 by 4"
         numbered = text.isdigit() and _NUMBERED.search(before)  # "Apollo 11"
         return bool(numbered or _HALF_BEFORE.search(before) or _HALF_AFTER.match(after))
+    if kind == "term":
+        return not 2 <= len(text) <= 40
     if kind == "name":
+        if _LEADING.match(text) or _REFERENCE.match(text):
+            return True
         single = " " not in text
         if single and (start == 0 or text.lower() in FUNCTION):
             return True
