@@ -4,6 +4,7 @@ worth of each feature.
 Knows parts (features 0..1 by name) and outcomes, no model and no question.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -87,7 +88,7 @@ def out_of_fold(
     `beside`, with the outcomes `known`."""
     import numpy as np
 
-    _enough(right)
+    _enough([*right, *known])
     result = np.zeros(len(right))
     for train, test in _folds(right):
         seen = [*(parts[i] for i in train), *beside]
@@ -141,7 +142,9 @@ def chance_ece(believed: Sequence[float], *, draws: int = 200, seed: int = 0) ->
 
 
 def worth(parts: Sequence[Parts], right: Sequence[bool]) -> list[Worth]:
-    """Each feature's worth, the most useful first."""
+    """Each feature's worth, the most useful first; nothing with fewer than FOLDS of a kind."""
+    if min(sum(right), len(right) - sum(right)) < FOLDS:
+        return []
     names = _names(parts)
     table = _table(parts, names)
     best = _shrinkage(table, right)
@@ -182,7 +185,9 @@ def _folds(right: Sequence[bool]) -> list[tuple[Any, Any]]:
     from sklearn.model_selection import StratifiedKFold
 
     split = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    return list(split.split(np.zeros(len(right)), list(right)))
+    with warnings.catch_warnings():  # fewer of a kind than folds: they are dealt out as far as they go
+        warnings.simplefilter("ignore", UserWarning)
+        return list(split.split(np.zeros(len(right)), list(right)))
 
 
 def _regression(table: Any, right: Sequence[bool], shrinkage: float) -> tuple[Any, Any]:

@@ -105,6 +105,18 @@ def test_too_few_answers_are_said(right: list[bool]) -> None:
         fit([{"coverage": 1.0}] * len(right), right)
 
 
+def test_answers_beside_make_up_for_too_few_and_are_learned_from() -> None:
+    """Of 40 answers 2 are right: alone too few; beside 200 that tell what counts, the two rank high."""
+    many, outcome, _ = drawn(200)
+    few = [{"agreement": 0.9, "coverage": 0.9, "brief": 0.5}] * 2
+    few += [{"agreement": 0.1, "coverage": 0.2, "brief": n / 38} for n in range(38)]
+    right = [True] * 2 + [False] * 38
+    with pytest.raises(DataError, match="too few to calibrate"):
+        out_of_fold(few, right)
+    assert auroc(out_of_fold(few, right, beside=many, known=outcome), right) == 1.0
+    assert worth(few, right) == []
+
+
 def test_no_answers_have_no_quality() -> None:
     with pytest.raises(ValueError, match="nothing to judge"):
         quality([], [])
