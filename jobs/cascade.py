@@ -180,7 +180,7 @@ def _sentence(single: Point, none: Point, every: Point, here: Point, promised: r
         f"tiers before the last {100 * none.gain:.1f}, the large one {100 * every.gain:.1f}."
     )
     if every.gain <= none.gain:
-        said += " The large tier is not better than those before it here: escalating buys nothing."
+        said += " The large tier is not better than those before it here: escalating all buys nothing."
     if promised and not promised.feasible:
         said += (
             f" The risk asked for cannot be promised from {promised.wrong} wrong dev answers: at least "
