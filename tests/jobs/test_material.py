@@ -11,10 +11,11 @@ import pytest
 from engine.artifact import writing
 from engine.data import dataset
 from engine.data.records import Corpus, Question
-from engine.errors import DataError
-from jobs import foreground, material
+from engine.errors import ConfigError, DataError
+from jobs import foreground, material, references
 from jobs.workspace import artifact, home
 from storage import artifacts
+from storage import jobs as rows
 from storage.db import connect
 from tests.corpus import DOCUMENTS, QUESTIONS
 
@@ -120,3 +121,21 @@ def test_what_has_no_answer_is_held_out_by_its_own_words_not_all_together() -> N
         assert 30 < len(kept) < 60 and len(kept) + sum(name[0] == first for name in held) == 60
     lines = (artifact("questions", "w") / material.FILE).read_text().split("\n")
     assert json.loads(lines[0]) == json.loads(json.dumps(asdict(nothing[0])))
+
+
+def test_the_latest_written_questions_are_found_whoever_wrote_them() -> None:
+    source = keep("d", TEST)
+    db = connect(home())
+    assert references.find_written(db, "", source) is None
+    with pytest.raises(ConfigError, match="synthesize or compose first"):
+        references.find_questions(db, "", source)
+    write("other", (), "elsewhere")
+    assert references.find_written(db, "", source) is None
+    inside = write("inside", (), "d")  # of an experiment: no job of its own
+    assert references.find_questions(db, "", source) == inside
+    for kind in ("synthesize", "compose"):
+        place = write(kind, (), "d")
+        rows.start(db, kind, kind, kind, {}, pid=1, pid_created=1.0)
+        rows.finish(db, kind, artifact=f"artifacts/questions/{kind}")
+        assert references.find_questions(db, "", source) == place
+    assert references.find_questions(db, "inside", source) == inside
