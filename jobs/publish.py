@@ -23,6 +23,7 @@ ENTRIES = ("app.playground", "jobs.parity", "jobs.console")
 HOME = "home"
 LARGEST = 100_000_000  # bytes
 TOKEN = "HF_TOKEN"
+CALIBRATION = ("report.md", "curves.json", "curve.svg", "reliability.svg", MANIFEST)
 WEIGHTS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "README.md")
 Say = Callable[[str], None]
 
@@ -140,8 +141,9 @@ def _artefacts(place: Path, opened: Opened) -> None:
     if opened.adapter is not None:
         shutil.copytree(opened.adapter, place / "adapter" / opened.adapter.name)
     calibration = artifact("calibration", opened.name)
-    if (calibration / MANIFEST).is_file():
-        shutil.copytree(calibration, place / "calibration" / opened.name)
+    for file in CALIBRATION if opened.calibrated else ():
+        if (calibration / file).is_file():  # not the answers it was measured on
+            _copy(calibration / file, place / "calibration" / opened.name / file)
     text = spacefiles.readme(opened.name, len({chunk.document for chunk in opened.index.chunks}), made)
     (place.parents[1] / "README.md").write_text(text, encoding="utf-8")
 

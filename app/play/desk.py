@@ -109,7 +109,8 @@ class Desk:
         """As Answers."""
         from jobs.ask import described
 
-        return described(trace, self._open(name).titles)
+        kept = self._opened.get(name)  # it may have been deleted while it was asked
+        return described(trace, (kept[1] if kept else self._open(name)).titles)
 
     def events(self, name: str, setup: SetUp, question: str) -> Iterator[Event | None]:
         """As Answers. Raises ConfigError when the question before is not closed within WAIT."""

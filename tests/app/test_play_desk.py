@@ -29,6 +29,7 @@ class Opened:
         self.name, self.place, self.arm, self.reader = "space", place, "lora+rag+compress", object()
         self.manifest = {"spec": {"small": "bantam-small", "large": "big"}}
         self.adapter: Path | None = place / "adapter"
+        self.titles = {"titan": "Titan"}
         self.calibrated: dict[str, Any] | None = None
         self.words: list[str] = []
         self.misfit = ""
@@ -182,6 +183,25 @@ def test_a_failure_frees_the_desk(opened: Opened, served: list[Parts]) -> None:
         told(desk, "adapter")
     opened.misfit = ""
     assert told(desk, "adapter")
+
+
+def test_an_experiment_that_is_deleted_while_it_is_asked_is_answered_and_then_gone(
+    opened: Opened, served: list[Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    events = desk.events("space", setup("adapter"), QUESTION)
+    next(events)
+
+    def gone(name: str, device: str | None) -> Opened:
+        raise ConfigError(f"There is no experiment {name!r} yet.")
+
+    monkeypatch.setattr(desks, "open_experiment", gone)
+    *_, end = events
+    said = desk.described("space", end.trace)  # type: ignore[union-attr]
+    assert said["answer"] == "Christiaan Huygens" and said["citations"][0]["title"] == "Titan"
+    assert desk.warnings("space", setup("adapter")) == []
+    with pytest.raises(ConfigError, match="no experiment 'space'"):
+        told(desk, "adapter")
 
 
 def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

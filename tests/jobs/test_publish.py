@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from engine.artifact import read_manifest, write_json
+from engine.artifact import read_manifest, write_json, writing
 from engine.errors import ConfigError, LabError, ModelError
 from jobs import publish as publishing
 from jobs.needed import ROOT, modules, packages
 from jobs.publish import publish, push
+from jobs.workspace import artifact
 from tests.commands import Command, Finished
 
 TOKEN = "hf_" + "x" * 20
@@ -200,8 +201,13 @@ def test_pushing_needs_a_token_a_space_and_a_name(folder: Path, monkeypatch: pyt
 def space(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BANTAM_HOME", str(finished.home))
+        calibration = artifact("calibration", "tiny")
+        with writing(calibration, {"kind": "calibration"}) as folder:
+            write_json(folder / "small.json", [{"answer": "of the lab's own test"}])
+            (folder / "report.md").write_text("# How well it knows\n", encoding="utf-8")
         place = tmp_path_factory.mktemp("published") / "space"
         publish(place, "tiny")
+        shutil.rmtree(calibration)  # the other tests' workspace is as it was
         return place
 
 
@@ -218,6 +224,8 @@ def test_it_is_small_and_holds_nothing_of_this_machine(space: Path, finished: Fi
     assert sum(file.stat().st_size for file in files) < 100_000_000
     names = {file.relative_to(space).as_posix() for file in files}
     assert {"README.md", "main.py", "requirements.txt", "manifest.json", "samples.jsonl"} <= names
+    kept = {name.rpartition("/")[2] for name in names if "/calibration/" in name}
+    assert kept == {"manifest.json", "report.md"}  # and not the answers it was measured on
     assert not any(re.search(r"\.(db|log|env|pyc|pkl|bin)$|secret|(^|/)token$", name) for name in names)
     for file in files:
         if file.suffix not in (".safetensors", ".npy", ".faiss"):
