@@ -48,6 +48,7 @@ QUESTIONS = (
     ("What does a ride on the ferry cost?", ()),
 )
 TINY = ("--target", "20", "--write-seconds", "60", "--writer", "bantam-small", "--timed", "1")
+STEPS = ("--epochs", "4")  # training takes more than one step, and a checkpoint stands before its last
 
 
 class Material(NamedTuple):
@@ -67,6 +68,7 @@ class Material(NamedTuple):
             "--name",
             "tiny",
             *TINY,
+            *STEPS,
         )
 
 
