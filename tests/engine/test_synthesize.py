@@ -19,6 +19,7 @@ from engine.data.sift import (
     NEW_WORDS,
     NOT_A_QUESTION,
     OTHER_KIND,
+    OTHER_ONE,
     TURNED,
     TWICE,
     VAGUE,
@@ -32,7 +33,7 @@ from engine.retrieval.index import build
 from engine.retrieval.search import search
 from tests.corpus import DOCUMENTS, QUESTIONS
 
-BY_WORDS = {NOT_A_QUESTION, GIVES_AWAY, OTHER_KIND, CUT_OFF, TWICE, TURNED, NEW_WORDS, VAGUE}
+BY_WORDS = {NOT_A_QUESTION, GIVES_AWAY, OTHER_KIND, OTHER_ONE, CUT_OFF, TWICE, TURNED, NEW_WORDS, VAGUE}
 REASONS = {KEPT, DOUBTED, NOT_FOUND, NOT_READ, KNOWN, REPEATED, STILL_ANSWERED} | BY_WORDS
 WRITTEN = DOCUMENTS
 
@@ -170,10 +171,11 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same(
     index: Any, small: Any, reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped at every report once: no finished round is written again, and nothing differs."""
-    monkeypatch.setattr(synthesizing, "ROUND", 4)
+    monkeypatch.setattr(synthesizing, "ROUND", 8)
+    monkeypatch.setattr(synthesizing, "TURNS", 1)
     written: list[Any] = []
     monkeypatch.setattr(synthesizing, "ask", lambda *given: written.append(given) or ask(*given))
-    whole = synthesize(index, small, reader, rewordings=2, seconds=600)
+    whole = synthesize(index, small, reader, rewordings=1, seconds=600)
     rounds, keep, stopped = len(written), Rounds(tmp_path / "work"), 0
     seen: set[Any] = set()
 
@@ -184,7 +186,7 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same(
 
     while True:
         try:
-            again = synthesize(index, small, reader, rewordings=2, seconds=600, keep=keep, report=stopping)
+            again = synthesize(index, small, reader, rewordings=1, seconds=600, keep=keep, report=stopping)
             break
         except Stopped:
             stopped += 1
