@@ -18,6 +18,7 @@ from storage.db import connect
 from tests.app.scripted import QUESTION, ScriptedDesk, accepted, escalated
 
 PATIENCE = 60
+HOME_AS_KEY = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "key_env": "HOME"}
 
 
 @pytest.fixture
@@ -79,6 +80,9 @@ def test_ask_streams_what_is_known_and_takes_the_newest_experiment_and_settings(
         ((QUESTION, "../../etc"), "There is no experiment '../../etc' yet"),
         ((QUESTION, "space", {"tiers": ["teacher"]}), "no such tier"),
         ((QUESTION, "space", {"k": 10_000}), "setting k = '10000' cannot be used"),
+        ((QUESTION, "space", {"tiers": ["endpoint"]}), "say where the endpoint is"),
+        ((QUESTION, "space", {"endpoint": "http://127.0.0.1:9/v1"}), "The endpoint is an object"),
+        ((QUESTION, "space", {"tiers": ["endpoint"], "endpoint": HOME_AS_KEY}), "ends in _API_KEY"),
     ],
 )
 def test_what_cannot_be_asked_is_an_error_with_its_sentence(
@@ -166,6 +170,7 @@ def test_a_question_that_is_cancelled_frees_the_model(serve: Serve) -> None:
     desk = ScriptedDesk()
     desk.gate = threading.Event()
     job = serve(desk).submit(QUESTION, "space", api_name="/ask")
+    next(iter(job))  # before that the client does not know what to cancel
     assert desk.reached.wait(PATIENCE) and desk.running == 1
     job.cancel()
     assert freed(desk) and desk.closed == 1

@@ -17,7 +17,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from app import playground
+from app.play.desk import Answers
 from tests.browser.lab import Lab
+from tests.browser.playing import Serve
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120_000  # ms; what is waited for takes one or two seconds on a quiet machine
@@ -70,6 +73,23 @@ def serve() -> Iterator[Callable[[Path], Lab]]:
             server.wait(20)
         except subprocess.TimeoutExpired:
             server.kill()
+
+
+@pytest.fixture
+def playing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts a playground on a desk and gives its address."""
+    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
+    running = []
+
+    def started(desk: Answers, **options: Any) -> str:
+        blocks = playground.build(desk, **options)
+        _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **playground.settings())
+        running.append(blocks)
+        return str(url)
+
+    yield started
+    for blocks in running:
+        blocks.close(verbose=False)
 
 
 @pytest.fixture

@@ -1,29 +1,19 @@
 """The playground as a person uses it: ask, jump to a citation, stop, compare, vote, wait in the queue.
 
-The engine is scripted, the server and the browser are real. With BANTAM_SCREENS=WORKSPACE pictures of the
-real playground on that workspace go to docs/screens/.
+The engine is scripted, the server and the browser are real.
 """
 
-import os
 import re
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from app import playground
-from app.play import panels
-from app.play.desk import Answers, Desk
 from app.play.setups import SetUp
-from app.play.view import begun, follow
 from engine.errors import ModelError
 from engine.inference.events import Event
-from engine.inference.verify import overlap
-from jobs.opened import open_experiment
 from storage import votes
 from storage.db import connect
 from tests.app.scripted import (
@@ -37,42 +27,18 @@ from tests.app.scripted import (
     hit,
     refused,
 )
+from tests.browser.lab import sideways, violations
+from tests.browser.playing import Serve, ask, choose, compare, opened
 
 pytestmark = pytest.mark.browser
 
-SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 SCHEMES = ("light", "dark")
 EVIL = "<img src=x onerror=alert(1)> **bold** ${alert(1)} {{value}} <script>alert(1)</script>"
-PICTURES = (  # how it ends, theme, name of the picture
-    ("accepted", "light", "light"),
-    ("escalated", "light", "light"),
-    ("refused", "light", "light"),
-    ("escalated", "dark", "dark"),
-    ("accepted", "light", "phone"),
-)
 NUMBERS = {
     **{"Chunks retrieved (k)": 7, "Most bullets": 4, "Samples before escalating": 5},
     **{"Temperature of samples": 1.5, "Draft stands from (accept)": 0.9, "Answered from (tau)": 0.5},
     "No further tier below": 0.1,
 }
-Serve = Callable[..., str]
-
-
-@pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Starts a playground on a desk and gives its address."""
-    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
-    running = []
-
-    def started(desk: Answers, **options: Any) -> str:
-        blocks = playground.build(desk, **options)
-        _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **playground.settings())
-        running.append(blocks)
-        return str(url)
-
-    yield started
-    for blocks in running:
-        blocks.close(verbose=False)
 
 
 def scripted(question: str, setup: Any) -> list[Event | Exception]:
@@ -86,49 +52,10 @@ def scripted(question: str, setup: Any) -> list[Event | Exception]:
     return list(accepted())
 
 
-def opened(page: Page, url: str, scheme: str = "light") -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.goto(f"{url}?__theme={scheme}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Bantam playground")
-    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
-    expect(page.get_by_text("Loading...")).to_have_count(0)
-
-
-def ask(page: Page, question: str) -> None:
-    page.get_by_label("Question", exact=True).fill(question)
-    page.get_by_role("button", name="Ask", exact=True).click()
-
-
-def compare(page: Page, question: str = QUESTION, *, blind: bool = False) -> None:
-    page.get_by_role("tab", name="Compare").click()
-    page.get_by_label("Question to compare on").fill(question)
-    if blind:
-        page.get_by_label("Blind").check()
-    page.get_by_role("button", name="Compare", exact=True).click()
-
-
-def choose(page: Page, place: int, name: str) -> None:
-    """Choose the set-up at a place, from 1."""
-    page.get_by_label(f"Set-up {place}").click()
-    page.locator(f"#compare-setup-{place - 1}").get_by_role("option", name=name, exact=True).click()
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong, one line each with the first elements it means."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: "
-        + " | ".join(f"{node['html'][:120]} {node['failureSummary']}" for node in one["nodes"][:3])
-        for one in found
-    ]
-
-
-def sideways(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
-
-
-def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page: Page, serve: Serve) -> None:
-    opened(page, serve(ScriptedDesk(scripted)))
+def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(
+    page: Page, playing: Serve
+) -> None:
+    opened(page, playing(ScriptedDesk(scripted)))
     ask(page, QUESTION)
     answer = page.locator("#ask-answer")
     expect(answer).to_contain_text("Accepted")
@@ -143,15 +70,15 @@ def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(page:
     expect(mark).to_be_in_viewport()
 
 
-def test_an_example_fills_the_question(page: Page, serve: Serve) -> None:
-    opened(page, serve(ScriptedDesk(scripted)))
+def test_an_example_fills_the_question(page: Page, playing: Serve) -> None:
+    opened(page, playing(ScriptedDesk(scripted)))
     page.get_by_label("Examples from the experiment's questions").click()
     page.get_by_role("option", name=QUESTION).click()
     expect(page.get_by_label("Question", exact=True)).to_have_value(QUESTION)
 
 
-def test_escalated_refused_and_broken_say_why(page: Page, serve: Serve) -> None:
-    opened(page, serve(ScriptedDesk(scripted)))
+def test_escalated_refused_and_broken_say_why(page: Page, playing: Serve) -> None:
+    opened(page, playing(ScriptedDesk(scripted)))
     answer = page.locator("#ask-answer")
     ask(page, "In which year was Titan discovered?")
     expect(answer).to_contain_text("Escalated")
@@ -171,25 +98,25 @@ def test_escalated_refused_and_broken_say_why(page: Page, serve: Serve) -> None:
         ("x" * 100_000, "has 100,000 characters and 2,000 can be asked"),
     ],
 )
-def test_what_cannot_be_asked_is_said(page: Page, serve: Serve, question: str, said: str) -> None:
+def test_what_cannot_be_asked_is_said(page: Page, playing: Serve, question: str, said: str) -> None:
     desk = ScriptedDesk(scripted)
-    opened(page, serve(desk))
+    opened(page, playing(desk))
     ask(page, question)
     expect(page.locator("#ask-status")).to_contain_text(said)
     assert desk.closed == 0
 
 
-def test_an_experiment_that_was_deleted_meanwhile_is_said(page: Page, serve: Serve) -> None:
+def test_an_experiment_that_was_deleted_meanwhile_is_said(page: Page, playing: Serve) -> None:
     desk = ScriptedDesk(scripted)
-    opened(page, serve(desk))
+    opened(page, playing(desk))
     desk.gone.add("space")
     ask(page, QUESTION)
     expect(page.locator("#ask-status")).to_contain_text("There is no experiment 'space' yet.")
 
 
-def test_every_control_of_the_strip_reaches_the_model(page: Page, serve: Serve) -> None:
+def test_every_control_of_the_strip_reaches_the_model(page: Page, playing: Serve) -> None:
     asked: list[SetUp] = []
-    opened(page, serve(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
+    opened(page, playing(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
     page.get_by_role("button", name="Settings").click()
     place = page.get_by_label("Endpoint's base URL")
     expect(place).to_be_hidden()
@@ -221,11 +148,11 @@ def test_every_control_of_the_strip_reaches_the_model(page: Page, serve: Serve) 
 
 
 def test_stop_works_at_once_keeps_what_was_found_and_the_next_question_is_heard(
-    page: Page, serve: Serve
+    page: Page, playing: Serve
 ) -> None:
     """The next one is asked the moment the page says it stopped: it used to be lost now and then."""
     desk = ScriptedDesk(scripted)
-    opened(page, serve(desk))
+    opened(page, playing(desk))
     for done in range(3):
         desk.gate = threading.Event()
         ask(page, QUESTION)
@@ -241,10 +168,10 @@ def test_stop_works_at_once_keeps_what_was_found_and_the_next_question_is_heard(
         expect(page.locator("#ask-status")).to_contain_text("Answered in")
 
 
-def test_a_closed_tab_frees_the_model(page: Page, browser: Browser, serve: Serve) -> None:
+def test_a_closed_tab_frees_the_model(page: Page, browser: Browser, playing: Serve) -> None:
     desk = ScriptedDesk(scripted)
     desk.gate = threading.Event()
-    url = serve(desk)
+    url = playing(desk)
     other = browser.new_page()
     opened(other, url)
     ask(other, QUESTION)
@@ -262,11 +189,11 @@ def test_a_closed_tab_frees_the_model(page: Page, browser: Browser, serve: Serve
 
 
 def test_two_people_wait_in_one_queue_and_the_second_sees_the_place(
-    page: Page, browser: Browser, serve: Serve
+    page: Page, browser: Browser, playing: Serve
 ) -> None:
     desk = ScriptedDesk(scripted)
     desk.gate = threading.Event()
-    url = serve(desk)
+    url = playing(desk)
     other = browser.new_page()
     opened(page, url)
     opened(other, url)
@@ -281,8 +208,10 @@ def test_two_people_wait_in_one_queue_and_the_second_sees_the_place(
     other.close()
 
 
-def test_a_blind_vote_is_kept_and_then_the_names_are_shown(page: Page, serve: Serve, tmp_path: Path) -> None:
-    opened(page, serve(ScriptedDesk(scripted)))
+def test_a_blind_vote_is_kept_and_then_the_names_are_shown(
+    page: Page, playing: Serve, tmp_path: Path
+) -> None:
+    opened(page, playing(ScriptedDesk(scripted)))
     compare(page, blind=True)
     expect(page.locator("#compare-status")).to_contain_text("Which answer is better?")
     left, right = page.locator("#compare-0"), page.locator("#compare-1")
@@ -304,8 +233,8 @@ def test_a_blind_vote_is_kept_and_then_the_names_are_shown(page: Page, serve: Se
     expect(page.get_by_role("button", name="Tie")).to_be_disabled()
 
 
-def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
-    opened(page, serve(ScriptedDesk(scripted)))
+def test_four_set_ups_stand_side_by_side(page: Page, playing: Serve) -> None:
+    opened(page, playing(ScriptedDesk(scripted)))
     page.get_by_role("tab", name="Compare").click()
     choose(page, 3, "large")
     choose(page, 4, "reader")
@@ -317,9 +246,9 @@ def test_four_set_ups_stand_side_by_side(page: Page, serve: Serve) -> None:
     expect(page.get_by_role("button", name="Tie")).to_be_disabled()
 
 
-def test_what_is_set_under_ask_can_be_compared(page: Page, serve: Serve) -> None:
+def test_what_is_set_under_ask_can_be_compared(page: Page, playing: Serve) -> None:
     asked: list[SetUp] = []
-    opened(page, serve(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
+    opened(page, playing(ScriptedDesk(lambda question, setup: asked.append(setup) or list(accepted()))))
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("sentence", exact=True).check()
     page.get_by_role("tab", name="Compare").click()
@@ -330,10 +259,10 @@ def test_what_is_set_under_ask_can_be_compared(page: Page, serve: Serve) -> None
     assert [setup.answer.shape for setup in asked] == ["short", "sentence"]
 
 
-def test_comparing_can_be_stopped(page: Page, serve: Serve) -> None:
+def test_comparing_can_be_stopped(page: Page, playing: Serve) -> None:
     desk = ScriptedDesk(scripted)
     desk.gate = threading.Event()
-    opened(page, serve(desk))
+    opened(page, playing(desk))
     compare(page)
     expect(page.locator("#compare-0")).to_contain_text("Chris")
     page.get_by_role("button", name="Stop comparing").click()
@@ -341,7 +270,7 @@ def test_comparing_can_be_stopped(page: Page, serve: Serve) -> None:
     expect(page.get_by_role("button", name="Tie")).to_be_disabled()
 
 
-def test_nobodys_text_becomes_markup(page: Page, serve: Serve) -> None:
+def test_nobodys_text_becomes_markup(page: Page, playing: Serve) -> None:
     def script(question: str, setup: Any) -> list[Event | Exception]:
         events = list(accepted(EVIL))
         events[0] = type(events[0])((hit(f"{TEXT} {EVIL}", title=EVIL),), 1.0)  # type: ignore[call-arg, arg-type]
@@ -350,7 +279,7 @@ def test_nobodys_text_becomes_markup(page: Page, serve: Serve) -> None:
 
     seen: list[str] = []
     page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
-    opened(page, serve(ScriptedDesk(script)))
+    opened(page, playing(ScriptedDesk(script)))
     ask(page, EVIL)
     expect(page.locator("#ask-answer")).to_contain_text(EVIL)
     expect(page.locator("#ask-evidence")).to_contain_text(EVIL)
@@ -360,8 +289,8 @@ def test_nobodys_text_becomes_markup(page: Page, serve: Serve) -> None:
     assert page.locator('img[src="x"]').count() == 0 and seen == []
 
 
-def test_the_space_has_no_votes(page: Page, serve: Serve) -> None:
-    opened(page, serve(ScriptedDesk(scripted), read_only=True))
+def test_the_space_has_no_votes(page: Page, playing: Serve) -> None:
+    opened(page, playing(ScriptedDesk(scripted), read_only=True))
     compare(page)
     expect(page.locator("#compare-status")).to_have_text("Done.")
     expect(page.get_by_role("button", name="Tie")).to_have_count(0)
@@ -369,8 +298,8 @@ def test_the_space_has_no_votes(page: Page, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
-    opened(page, serve(ScriptedDesk(scripted)), scheme)
+def test_axe_finds_nothing(page: Page, playing: Serve, scheme: str) -> None:
+    opened(page, playing(ScriptedDesk(scripted)), scheme)
     assert violations(page) == []
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("OpenAI-compatible endpoint").check()
@@ -393,56 +322,12 @@ def test_axe_finds_nothing(page: Page, serve: Serve, scheme: str) -> None:
     assert violations(page) == []
 
 
-def test_nothing_is_wider_than_a_telephone(page: Page, serve: Serve) -> None:
+def test_nothing_is_wider_than_a_telephone(page: Page, playing: Serve) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    opened(page, serve(ScriptedDesk(scripted)))
+    opened(page, playing(ScriptedDesk(scripted)))
     ask(page, QUESTION)
     expect(page.locator("#ask-answer")).to_contain_text("Accepted")
     assert sideways(page) <= 0
     compare(page)
     expect(page.locator("#compare-status")).to_contain_text("Done.")
     assert sideways(page) <= 0
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("BANTAM_SCREENS"), reason="pictures are made when asked for")
-def test_pictures_of_the_real_playground(page: Page, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a test of answers: the first questions that end in each way are kept as they are."""
-    monkeypatch.setenv("BANTAM_HOME", os.environ["BANTAM_SCREENS"])
-    desk = Desk()
-    (name, *_) = desk.names()
-    url, questions = serve(desk), ended(desk, name)
-    for ending, scheme, kind in PICTURES:
-        page.set_viewport_size({"width": 390 if kind == "phone" else 1280, "height": 900})
-        opened(page, url, scheme)
-        ask(page, questions[ending])
-        expect(page.locator("#ask-answer .bt-badge")).to_have_text(ending.capitalize())
-        expect(page.locator("#ask-status")).to_contain_text("Answered in")
-        page.screenshot(path=SCREENS / f"playground-{ending}-{kind}.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    opened(page, url)
-    page.get_by_role("button", name="Settings").click()
-    page.screenshot(path=SCREENS / "playground-settings-light.png", full_page=True)
-    page.get_by_role("tab", name="Compare").click()
-    choose(page, 3, "large")
-    compare(page, questions["escalated"])
-    expect(page.locator("#compare-status")).to_contain_text("Done.")
-    page.screenshot(path=SCREENS / "playground-compare-light.png", full_page=True)
-
-
-def ended(desk: Desk, name: str) -> dict[str, str]:
-    """A question for each ending: the first that is answered so, and rightly; for a refusal, one that has
-    nothing to do with the documents."""
-    offer = desk.offer(name)
-    setup = SetUp(tiers=offer.usual, answer=offer.answer)
-    found = {"refused": "What is the capital of France?"}
-    for question in open_experiment(name).test:
-        view = begun(question.question, setup)
-        for _ in follow(view, desk.events(name, setup, question.question)):
-            pass
-        said = view.trace.answer.text if view.trace else ""
-        if max((overlap(said, gold) for gold in question.answers), default=0.0) > 0.8:
-            found.setdefault(panels.ending(view), question.question)
-        if len(found) == 3:
-            break
-    return found
