@@ -5,7 +5,6 @@ Uploads lie in `BANTAM_HOME`/uploads/<name>/ until an import job reads them; nam
 stay there.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.artifact import read_manifest, whole
+from engine.artifact import read_lines, read_manifest, whole
 from engine.data.files import ROWS, Files
 from engine.data.load import SAMPLES, samples
 from engine.data.records import Chat, Corpus, Document, Pair, Question
@@ -143,8 +142,4 @@ def _seen(corpus: Corpus) -> Seen:
 
 
 def _lines(file: Path, most: int | None = SHOWN) -> Iterator[dict[str, Any]]:
-    if not file.is_file():
-        return
-    with file.open(encoding="utf-8", newline="\n") as lines:
-        for line in islice((line for line in lines if line.strip()), most):
-            yield json.loads(line)
+    return islice(read_lines(file), most) if file.is_file() else iter(())

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -100,3 +100,17 @@ def write_json(file: Path, value: Any) -> None:
         json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
     )
     os.replace(temporary, file)
+
+
+def write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows as JSON objects, one a line."""
+    with file.open("w", encoding="utf-8", newline="\n") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows that `write_lines` wrote. Only \\n ends a line: texts hold the other ends of lines."""
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield json.loads(line)

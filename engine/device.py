@@ -3,6 +3,7 @@
 Knows nothing of models. Torch is imported inside, so that importing this costs nothing.
 """
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,11 @@ def dtype(device: Device, parameters: int) -> "torch.dtype":
     if device.kind == "mps":
         return torch.float16 if parameters > 50e6 else torch.float32
     return torch.bfloat16 if parameters > 50e6 and cpu_multiplies_bf16() else torch.float32
+
+
+def load_average() -> float | None:
+    """Processes that want a core, over the last minute; None where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def cpu_multiplies_bf16() -> bool:

@@ -5,7 +5,6 @@ Figures with their units and no verdict: what is fast is for whoever knows the m
 bench.html.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from engine.artifact import write_json, writing
 from engine.catalog import SMALL
 from engine.data.load import samples
 from engine.data.records import Document, Question
-from engine.device import pick
+from engine.device import load_average, pick
 from engine.evaluation.harness import time_answers
 from engine.inference.decode import decode
 from engine.inference.extract import reader
@@ -54,7 +53,7 @@ class Figure(NamedTuple):
 def bench(console: Console) -> dict[str, Any]:
     """Measure, write bench.json and bench.html as an artefact, return what bench.json holds and where."""
     begun = time.monotonic()
-    load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load_before = load_average()
     corpus = samples(SAMPLE)
     asked = [question.question for question in corpus.questions]
     figures: dict[str, Figure] = {}

@@ -5,7 +5,6 @@ Wall-clock and processor milliseconds; on a busy machine only the latter and the
 with `python -m jobs bench --ask`; it wants an experiment, and takes its cascade if one was calibrated.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -49,9 +48,9 @@ def bench_ask(name: str, report: Report = silent, *, device: str | None = None) 
     p95 by kind. Raises ConfigError for an experiment without dev questions."""
     import torch
 
-    from engine.device import pick
+    from engine.device import load_average, pick
 
-    load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load_before = load_average()
     opened = open_experiment(name, device)
     parts, spec = served(opened)
     dev = [question.question for question in opened.dev]
@@ -173,17 +172,11 @@ def _kept(value: float, limit: float | None) -> str:
 
 
 def _figure(name: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    import numpy as np
+
     made: dict[str, Any] = {"n": len(pairs), "limit": LIMITS.get(name)}
     for place, clock in enumerate(("", "cpu_")):
-        values = sorted(pair[place] for pair in pairs)
+        values = [pair[place] for pair in pairs]
         for share in (50, 95):
-            made[f"{clock}p{share}"] = round(_percentile(values, share), 1) if values else None
+            made[f"{clock}p{share}"] = round(float(np.percentile(values, share)), 1) if values else None
     return made
-
-
-def _percentile(values: Sequence[float], share: int) -> float:
-    """By linear interpolation between the two nearest of the sorted `values`."""
-    place = (len(values) - 1) * share / 100
-    low = int(place)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (values[high] - values[low]) * (place - low)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from engine.data.clean import CleanSpec, clean
 from engine.data.load import samples
 from engine.data.records import Corpus, Document
+from engine.device import load_average
 from engine.progress import Report, silent
 
 LETTERS = 1_000
@@ -58,7 +59,7 @@ def bench_clean(most: int, report: Report = silent) -> dict[str, Any]:
     this process's own so far. `growth` is the rate at the largest size by that at the smallest."""
     import psutil
 
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = load_average()
     clean(Corpus(made(100)[0]), SPEC)  # warm-up: what is loaded once is not counted
     sizes = sorted({max(100, size) for size in (most // 100, most // 10, most)})
     runs = [_run(size, report) for size in sizes]

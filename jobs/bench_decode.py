@@ -6,7 +6,6 @@ The prefix cache has seen other questions, not this one. Run it with `python -m 
 four minutes on two cores.
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 
 from engine.catalog import LARGE, SMALL
 from engine.data.load import samples as corpora
+from engine.device import load_average
 from engine.evaluation.exactness import exactness, generated, random_prompts
 from engine.inference.decode import decode, end_tokens
 from engine.inference.lookup import Lookup
@@ -155,7 +155,7 @@ def bench_decode(report: Report = silent, *, float32: bool = False, exact: int =
         "machine": loaded.device.label,
         "format": str(loaded.model.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load_before": load_average(),
         "model": LARGE,
         "greedy": compare(loaded, chats, small, report),
         "five": compare_five(loaded, chats[:FIVE], report),

@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from engine.errors import ConfigError, LabError
 from jobs import depot, remote
 from jobs.queue import log
-from jobs.references import find, find_index, find_questions
+from jobs.references import find, latest_index, latest_questions
 from jobs.workspace import home
 from storage import jobs, metrics, queue
 from storage.db import Row, to_json
@@ -99,11 +99,11 @@ class Cluster:
         the latest up in."""
         if spec.get(kind):
             return find(self.db, kind, spec[kind])
-        latest = {"index": find_index} | ({"questions": find_questions} if job == "train" else {})
+        latest = {"index": latest_index} | ({"questions": latest_questions} if job == "train" else {})
         if kind not in spec or kind not in latest:
             return None
         with suppress(ConfigError):  # the job itself says what is missing
-            return latest[kind](self.db, "", find(self.db, "dataset", spec["dataset"]))
+            return latest[kind](self.db, find(self.db, "dataset", spec["dataset"]))
         return None
 
     def _follow(self, row: Row) -> None:

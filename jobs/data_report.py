@@ -4,11 +4,13 @@ a few rows to read. Made by `clean --report FILE` and `synthesize --report FILE`
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.artifact import read_manifest
+from engine.artifact import read_lines, read_manifest
 from engine.data.written import DROPPED
 from engine.errors import ConfigError
 from jobs.kinds.clean import read_removed, read_report
@@ -52,7 +54,7 @@ def cleaned(place: Path, command: str) -> str:
             lines.append(
                 f"- {step['filter']}, `{one['id']}`: {_code(one['before'])} became {_code(one['after'])}"
             )
-    gone = [one for _, one in zip(range(ROWS), read_removed(place), strict=False)]
+    gone = list(islice(read_removed(place), ROWS))
     if gone:
         lines += ["", "## Left out", ""]
         lines += _table(
@@ -74,9 +76,7 @@ def synthesized(place: Path, command: str, name: str, seed: int = 0) -> str:
     lines += ["", "| what became of it | written | rewordings |", "|---|---:|---:|"]
     order = sorted({*counts, *reworded}, key=lambda name: (name != "kept", -counts.get(name, 0), name))
     lines += [f"| {name} | {counts.get(name, 0)} | {reworded.get(name, 0)} |" for name in order]
-    kinds: dict[str, int] = {}
-    for question in questions:
-        kinds[question.kind] = kinds.get(question.kind, 0) + 1
+    kinds = Counter(question.kind for question in questions)
     lines += ["", "Kinds of those kept, rewordings too: " + _counts(dict(sorted(kinds.items()))) + "."]
     lines += ["", f"## {min(ROWS, len(questions))} rows, drawn by chance", ""]
     drawn = random.Random(seed).sample(range(len(questions)), min(ROWS, len(questions)))
@@ -95,8 +95,8 @@ def _dropped(file: Path) -> list[str]:
     if not file.is_file():
         return []
     shown: dict[str, list[dict[str, str]]] = {}
-    for line in file.read_text(encoding="utf-8").split("\n"):
-        if line and len(some := shown.setdefault((one := json.loads(line))["reason"], [])) < SOME:
+    for one in read_lines(file):
+        if len(some := shown.setdefault(one["reason"], [])) < SOME:
             some.append(one)
     rows = ((one["reason"], one["question"], one["answer"]) for name in sorted(shown) for one in shown[name])
     return ["", "## Dropped, the first of each reason", "", *_table(("reason", "question", "answer"), rows)]

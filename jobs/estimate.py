@@ -22,18 +22,24 @@ class Cost(NamedTuple):
     rewordings: int
 
 
+def teacher_of(spec: TeacherSpec) -> Teacher:
+    """The teacher that a job's spec names; what it says is kept in the workspace, over runs and jobs. Raises
+    ConfigError when its key is missing."""
+    told = TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields)))
+    return Teacher(told, home() / "teacher")
+
+
 def estimate(db: Database, spec: "Spec") -> Cost:
     """What a job with this spec would ask and cost at most, without what is in the cache already. Raises
     ConfigError for a dataset without an index."""
-    from engine.data.compose import KINDS, requests
+    from engine.data.compose import requests
     from engine.retrieval import index as indexes
+    from jobs.kinds.synthesize import kinds_of
 
     source = find(db, "dataset", spec.dataset)
     index = indexes.load(find_index(db, spec.index, source))
-    kinds = [one.strip() for one in spec.kinds.split(",") if one.strip()]
-    asked = requests(index, kinds or list(KINDS), spec.seed)
-    fields = spec.model_dump(include=set(TeacherSpec.model_fields))
-    teacher = Teacher(TeacherSpec(**fields), home() / "teacher")
+    asked = requests(index, kinds_of(spec.kinds), spec.seed)
+    teacher = teacher_of(spec)
     return Cost(
         teacher.estimate(asked[: spec.target]), teacher.estimate(asked), spec.target * spec.rewordings
     )

@@ -74,7 +74,7 @@ def indexed(name: str) -> Path:
     """The index of the dataset `name`, built now if there is none; a sample that is not imported yet is
     imported."""
     from engine.data.load import SAMPLES
-    from jobs.references import find, find_index
+    from jobs.references import find, latest_index
 
     db = connect(home())
     try:
@@ -85,9 +85,6 @@ def indexed(name: str) -> Path:
         place = run("import", {"documents": name, "name": name}, name).place
         assert place
         source = place
-    try:
-        return find_index(db, "", source)
-    except ConfigError:
-        made = run("index", {"dataset": source.name}, name).place
-        assert made
-        return made
+    made = latest_index(db, source) or run("index", {"dataset": source.name}, name).place
+    assert made
+    return made

@@ -4,13 +4,12 @@ A dataset with questions of its own is tested with them; for one without, a fift
 questions were written from is held out.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.artifact import read_manifest, whole
+from engine.artifact import read_lines, read_manifest, whole, write_lines
 from engine.data import contamination, dataset
 from engine.data.located import located
 from engine.data.records import Question
@@ -86,15 +85,12 @@ def check_unseen(adapter: Path, tested: Iterable[Question]) -> None:
 
 def save_questions(file: Path, questions: Iterable[Question]) -> None:
     """One question a line."""
-    lines = [json.dumps(asdict(question), ensure_ascii=False) for question in questions]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_lines(file, map(asdict, questions))
 
 
 def read_questions(file: Path) -> tuple[Question, ...]:
     """The questions that `save_questions` wrote."""
-    # split("\n"), since splitlines also cuts at the other ends of lines that a question may hold
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
-    return tuple(Question(**{**row, "answers": tuple(row["answers"])}) for row in rows)
+    return tuple(Question(**{**row, "answers": tuple(row["answers"])}) for row in read_lines(file))
 
 
 def _hold_out(found: tuple[Question, ...], seed: int) -> Asked:

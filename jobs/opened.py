@@ -3,7 +3,6 @@
 `ask`, `calibrate`, `cascade`, the playground and the Space all start here. Answers nothing itself.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, Reads
 from engine.inference.reading import ReaderTier
 from engine.inference.tiers import Tier
+from jobs.material import read_questions, save_questions
 from jobs.workspace import artifact, checked_name
 
 BEST = ("lora+rag+compress", "rag+compress", "large", "lora+rag", "rag", "lora", "baseline")
@@ -66,7 +66,7 @@ class Opened:
     def questions(self) -> tuple[Question, ...]:
         """All dev and test questions, as the experiment divided them. Raises DataError when they are gone."""
         kept = self.place / QUESTIONS
-        return _read(kept) if kept.is_file() else _again(self.manifest["spec"])
+        return read_questions(kept) if kept.is_file() else _again(self.manifest["spec"])
 
     @property
     def dev(self) -> tuple[Question, ...]:
@@ -188,16 +188,7 @@ def model_of(arm: str) -> str:
 def write_questions(folder: Path, questions: tuple[Question, ...]) -> None:
     """Keep the dev and test questions in an experiment's folder, so that it can be opened without its
     source."""
-    from dataclasses import asdict
-
-    lines = [json.dumps(asdict(question), ensure_ascii=False) for question in questions]
-    (folder / QUESTIONS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _read(file: Path) -> tuple[Question, ...]:
-    # split("\n"), since splitlines also cuts at the other ends of lines that a question may hold
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
-    return tuple(Question(**{**row, "answers": tuple(row["answers"])}) for row in rows)
+    save_questions(folder / QUESTIONS, questions)
 
 
 def _again(spec: dict[str, Any]) -> tuple[Question, ...]:

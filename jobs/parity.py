@@ -3,11 +3,11 @@
 Run by the Space's own `python main.py --check`.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.artifact import read_lines, write_lines
 from jobs.opened import Opened, model_of
 
 SAMPLES = 6
@@ -47,10 +47,9 @@ def check(opened: Opened, samples: Sequence[dict[str, Any]]) -> list[str]:
 
 def read(file: Path) -> list[dict[str, Any]]:
     """The samples that were kept."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+    return list(read_lines(file))
 
 
 def write(file: Path, samples: Sequence[dict[str, Any]]) -> None:
     """Keep samples, one a line."""
-    lines = [json.dumps(one, ensure_ascii=False) for one in samples]
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_lines(file, samples)

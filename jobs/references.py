@@ -39,22 +39,46 @@ def find(db: Database, kind: str, named: str) -> Path:
 
 
 def find_index(db: Database, named: str, dataset: Path) -> Path:
-    """The index `named`, or the latest of the dataset at `dataset`, the usual one first."""
-    if named:
-        return find(db, "index", named)
+    """The index `named`, or the latest of the dataset at `dataset`. Raises ConfigError when there is none."""
+    place = find(db, "index", named) if named else latest_index(db, dataset)
+    if place is None:
+        raise ConfigError(
+            f"The dataset {read_manifest(dataset).get('name')!r} has no index yet: index it first."
+        )
+    return place
+
+
+def latest_index(db: Database, dataset: Path) -> Path | None:
+    """The latest index of the dataset at `dataset`, the usual one first; None before it is indexed."""
     usual = artifact("index", key("index", indexes.VERSION, read_manifest(dataset)["fingerprint"]))
     if whole(usual):
         return usual
     row = artifacts.find_index(db, dataset_id=dataset.name)
     if row is not None and whole(place := artifact("index", row["id"])):
         return place
-    raise ConfigError(f"The dataset {read_manifest(dataset).get('name')!r} has no index yet: index it first.")
+    return None
 
 
 def find_questions(db: Database, named: str, dataset: Path) -> Path:
-    """The written questions `named`, or the latest that were written for the dataset at `dataset`."""
-    if named:
-        return find(db, "questions", named)
+    """The written questions `named`, or the latest for the dataset at `dataset`. Raises ConfigError when
+    there are none."""
+    place = find_written(db, named, dataset)
+    if place is None:
+        name = read_manifest(dataset).get("name")
+        raise ConfigError(
+            f"No questions were written for the dataset {name!r} yet: run a job of the kind "
+            f"{' or '.join(WRITERS)} first."
+        )
+    return place
+
+
+def find_written(db: Database, named: str, dataset: Path) -> Path | None:
+    """As `find_questions`, but None where none are named and none were written."""
+    return find(db, "questions", named) if named else latest_questions(db, dataset)
+
+
+def latest_questions(db: Database, dataset: Path) -> Path | None:
+    """The latest questions that were written for the dataset at `dataset`; None before any were."""
     wrote = [job for kind in WRITERS for job in jobs.listed(db, kind=kind, state=jobs.DONE, limit=200)]
     for job in sorted(wrote, key=itemgetter("ended_at"), reverse=True):
         place = home() / (job["artifact"] or "-")
@@ -63,20 +87,7 @@ def find_questions(db: Database, named: str, dataset: Path) -> Path:
     for thing in reversed(things("questions")):  # of an experiment, whose parts have no rows of their own
         if thing.manifest.get("dataset") == dataset.name:
             return artifact("questions", thing.id)
-    raise ConfigError(
-        f"No questions were written for the dataset {read_manifest(dataset).get('name')!r} yet: run a job of "
-        f"the kind {' or '.join(WRITERS)} first."
-    )
-
-
-def find_written(db: Database, named: str, dataset: Path) -> Path | None:
-    """As `find_questions`, but None where none are named and none were written."""
-    try:
-        return find_questions(db, named, dataset)
-    except ConfigError:
-        if named:
-            raise
-        return None
+    return None
 
 
 def _made(kind: str, job: dict[str, Any]) -> Path:

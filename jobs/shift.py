@@ -46,9 +46,7 @@ def _loop(worker: Worker, until_idle: bool) -> None:
     while True:
         try:
             busy, said = worker.tick(), ""
-        except (
-            StorageError
-        ) as error:  # in use, or the disk is full: it may be better soon, and no job is lost
+        except StorageError as error:  # in use, or a full disk: it may be better soon, and no job is lost
             busy = True
             if str(error) != said:
                 say(said := str(error))

@@ -1,4 +1,4 @@
-"""The part Bring in of the page Data: files from this computer or one web address, what their columns mean,
+"""The part Import of the page Data: files from this computer or one web address, what their columns mean,
 what the loader makes of them, and the job that imports them."""
 
 from pathlib import Path
@@ -10,8 +10,9 @@ from sqlite_utils import Database
 from app import corpora, forms, launch
 from app.corpora import Seen
 from app.data import frames, mapping
-from app.data.common import downloads, look_at, running
+from app.data.downloads import downloads
 from app.data.look import shown
+from app.data.parts import look_at, running
 from app.frame import said
 from app.text import plain
 from engine.data.columns import Preview, written

@@ -11,14 +11,13 @@ from sqlite_utils import Database
 
 from app import charts, corpora, forms, launch, results
 from app.data import frames
-from app.data.common import downloads, gone, launching, look_at, made_of, pick, running
+from app.data.downloads import downloads
+from app.data.parts import launching, look_at, made_of, pick, running, standing, versions
 from app.frame import dark, nothing, said
-from app.text import plain, when
-from engine.artifact import whole
+from app.text import plain
 from jobs import queue
 from jobs.kinds import KINDS
 from jobs.kinds.clean import read_removed, read_report
-from jobs.workspace import artifact
 from storage import artifacts
 
 
@@ -105,12 +104,9 @@ def report(db: Database, found: dict[str, dict[str, Any]]) -> None:
             "looks before and after will stand here.",
         )
         return
-    words = {id: f"{made['name']}, {when(made['created_at'])}" for id, made in found.items()}
-    id = pick("Cleaned dataset", words, "clean_report")
-    place = artifact("dataset", id)
+    id = pick("Cleaned dataset", versions(found), "clean_report")
     with said():
-        if not whole(place):
-            raise gone(id)
+        place = standing(id)
         told = read_report(place)
         counted = told["documents"]
         with st.container(horizontal=True):

@@ -9,7 +9,8 @@ from sqlite_utils import Database
 from app import corpora
 from app.corpora import Seen
 from app.data import frames
-from app.data.common import downloads, go
+from app.data.downloads import downloads
+from app.data.parts import go
 from app.frame import nothing, said
 from app.text import when
 from engine.data.load import SAMPLES

@@ -7,8 +7,7 @@ import streamlit as st
 from sqlite_utils import Database
 
 from app import forms, launch
-from app.data import frames
-from app.data.common import launching, pick, running
+from app.data.parts import launching, pick, running, verdicts
 from app.data.reviewing import review
 from app.frame import nothing, said
 from engine.artifact import read_manifest, whole
@@ -95,14 +94,7 @@ def made(counts: dict[str, int] | None) -> None:
     """What was dropped while the pairs were made, by reason."""
     if counts:
         with st.expander(f"Kept when they were made: {counts.get('kept', 0)} of {sum(counts.values())}"):
-            st.dataframe(
-                frames.verdicts(counts),
-                hide_index=True,
-                column_config=frames.SHARES,
-                key="pairs_counts",
-                alt="Pairs kept and dropped by reason",
-                width="content",
-            )
+            verdicts(counts, "pairs_counts", "Pairs kept and dropped by reason", "content")
 
 
 def sets(db: Database) -> dict[str, str]:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from app import corpora
 from app.data import frames
-from app.data.common import as_jsonl
+from app.data.downloads import as_jsonl
 from app.frame import workspace
 from app.text import plain
 from engine.data.pairs import trl
@@ -106,34 +106,21 @@ def buttons(id: str, name: str, any_: bool) -> None:
     on = st.session_state.get("pairs_keys", True)
     keys: dict[str, str | None] = dict(KEYS) if on else dict.fromkeys(KEYS)
     with st.container(horizontal=True):
-        st.button(
-            "Accept",
-            type="primary",
-            disabled=not name,
-            shortcut=keys["accept"],
-            on_click=decide,
-            args=(id, name, ACCEPTED),
-            key="pairs_accept",
-        )
-        st.button(
-            "Reject",
-            disabled=not name,
-            shortcut=keys["reject"],
-            on_click=decide,
-            args=(id, name, REJECTED),
-            key="pairs_reject",
-        )
-        st.button(
-            "Skip",
-            disabled=not name,
-            shortcut=keys["skip"],
-            on_click=skip,
-            args=(id, name),
-            key="pairs_skip",
-        )
-        st.button(
-            "Undo", disabled=not any_, shortcut=keys["undo"], on_click=undo, args=(id,), key="pairs_undo"
-        )
+        for title, work, args, can in (
+            ("Accept", decide, (id, name, ACCEPTED), bool(name)),
+            ("Reject", decide, (id, name, REJECTED), bool(name)),
+            ("Skip", skip, (id, name), bool(name)),
+            ("Undo", undo, (id,), any_),
+        ):
+            st.button(
+                title,
+                type="primary" if title == "Accept" else "secondary",
+                disabled=not can,
+                shortcut=keys[title.lower()],
+                on_click=work,
+                args=args,
+                key=f"pairs_{title.lower()}",
+            )
     st.checkbox(
         "Keys: A accepts, X rejects, S skips, U takes the last decision back",
         value=True,

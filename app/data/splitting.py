@@ -10,16 +10,15 @@ from sqlite_utils import Database
 
 from app import corpora, launch
 from app.data import frames
-from app.data.common import downloads, gone, launching, look_at, made_of, pick, running
+from app.data.downloads import downloads
+from app.data.parts import launching, look_at, made_of, pick, running, standing, versions
 from app.frame import nothing, said
-from app.text import plain, when
-from engine.artifact import whole
+from app.text import plain
 from engine.data.dataset import QUESTIONS, read_records
 from engine.data.records import Question
 from engine.data.split import check_frozen
 from engine.errors import DataError
 from jobs.kinds.split import read_leaks
-from jobs.workspace import artifact
 
 ABOUT = (
     "What is left after train and dev is test. Questions of train that dev or test leak from are taken out, "
@@ -47,12 +46,9 @@ def part(db: Database) -> None:
             "already; a split of its own is needed for a part to train on, or for other shares.",
         )
         return
-    words = {id: f"{made['name']}, {when(made['created_at'])}" for id, made in found.items()}
-    id = pick("Divided dataset", words, "split_which")
+    id = pick("Divided dataset", versions(found), "split_which")
     with said():
-        place = artifact("dataset", id)
-        if not whole(place):
-            raise gone(id)
+        place = standing(id)
         counts(questions_of(place))
         st.button("Look into it", on_click=look_at, args=(id,), key="split_look")
         fingerprints(found[id], questions_of(place))

@@ -8,8 +8,7 @@ import streamlit as st
 from sqlite_utils import Database
 
 from app import forms, launch
-from app.data import frames
-from app.data.common import launching, running
+from app.data.parts import launching, running, verdicts
 from app.data.written import results, written_questions
 from app.frame import said
 from app.text import plain
@@ -19,7 +18,7 @@ from engine.data.tally import CACHED, CALLS, COST, TOKENS, told
 from engine.errors import ConfigError
 from jobs import queue
 from jobs.kinds import KINDS
-from jobs.references import find, find_index
+from jobs.references import find, latest_index
 from storage import metrics
 
 OFFLINE, TEACHER = "synthesize", "compose"
@@ -27,6 +26,7 @@ WHO = {
     OFFLINE: "The embedded models, on this machine, for nothing",
     TEACHER: "A teacher behind an OpenAI-compatible address",
 }
+_SPENT = (("Calls", CALLS), ("From the cache", CACHED), ("Tokens", TOKENS))
 FIRST = (
     "dataset",
     "target",
@@ -99,14 +99,9 @@ def form(db: Database, kind: str, found: Mapping[str, Sequence[str]], words: Map
 def submit(db: Database, kind: str, made: Any) -> None:
     """Queue the job, and before it the index that the dataset still lacks."""
     needs = []
-    if not made.index:
-        try:
-            find_index(db, "", find(db, "dataset", made.dataset))
-        except ConfigError as error:
-            if "no index" not in str(error):
-                raise
-            needs = [queue.submit("index", {"dataset": made.dataset})]
-            st.caption(f"The dataset has no index yet, so the job {needs[0]} builds one first.")
+    if not made.index and latest_index(db, find(db, "dataset", made.dataset)) is None:
+        needs = [queue.submit("index", {"dataset": made.dataset})]
+        st.caption(f"The dataset has no index yet, so the job {needs[0]} builds one first.")
     launch.submitted(queue.submit(kind, made, needs=needs), warn=False)
 
 
@@ -159,14 +154,4 @@ def live(db: Database, row: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         for label, value in numbers:
             st.metric(label, value, width="content")
-    st.dataframe(
-        frames.verdicts(counts),
-        hide_index=True,
-        column_config=frames.SHARES,
-        key=f"write_live_{row['id']}",
-        alt="Rows kept and dropped so far, by reason",
-        width="content",
-    )
-
-
-_SPENT = (("Calls", CALLS), ("From the cache", CACHED), ("Tokens", TOKENS))
+    verdicts(counts, f"write_live_{row['id']}", "Rows kept and dropped so far, by reason", "content")

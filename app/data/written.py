@@ -1,7 +1,6 @@
 """What was written, on the page Data: rows kept and dropped by reason, and sample rows with rationale, hard
 negatives and where they come from. Reads artefacts; changes none."""
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,10 +11,12 @@ from sqlite_utils import Database
 
 from app import corpora
 from app.data import frames
-from app.data.common import downloads, pick
+from app.data.downloads import downloads
+from app.data.parts import pick
+from app.data.parts import verdicts as table
 from app.frame import nothing, said
 from app.text import duration, plain
-from engine.artifact import whole
+from engine.artifact import read_lines, whole
 from engine.data.records import Question
 from engine.data.written import FILE as ROWS
 from engine.errors import ConfigError
@@ -95,13 +96,7 @@ def verdicts(made: dict[str, Any]) -> None:
             continue
         with place:
             st.markdown(f"**{title}**")
-            st.dataframe(
-                frames.verdicts(counts),
-                hide_index=True,
-                column_config=frames.SHARES,
-                key=f"write_verdicts_{title[0]}",
-                alt=f"{title} kept and dropped by reason",
-            )
+            table(counts, f"write_verdicts_{title[0]}", f"{title} kept and dropped by reason", "stretch")
 
 
 def rows(place: Path, id: str) -> None:
@@ -132,11 +127,8 @@ def rows(place: Path, id: str) -> None:
 def read(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of a file of written questions, each with a `question`; the offline writer's are nothing
     else."""
-    with file.open(encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            if line.strip():
-                row = json.loads(line)
-                yield row if isinstance(row.get("question"), dict) else {"question": row}
+    for row in read_lines(file):
+        yield row if isinstance(row.get("question"), dict) else {"question": row}
 
 
 def question_of(row: Mapping[str, Any]) -> Question:

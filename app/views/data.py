@@ -5,7 +5,7 @@ parts are modules in app/data; which one is shown stands in the address (`?part=
 import streamlit as st
 
 from app.data import bring, cleaning, look, pairing, splitting, writing
-from app.data.common import PART
+from app.data.parts import PART
 from app.frame import workspace
 
 PARTS = {

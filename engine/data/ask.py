@@ -16,7 +16,6 @@ from engine.inference.forward import compact_head
 from engine.inference.model import Loaded
 from engine.inference.prompt import ask_messages, lead, prompt_ids
 
-READ_TOKENS = 1024  # padded tokens read in one pass: bfloat16 takes scratch memory for each of them on a CPU
 GROUP_TOKENS = 1024  # padded tokens of the sentences that are asked about together
 LONGEST = 28
 

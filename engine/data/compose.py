@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from engine.data.contamination import Held
 from engine.data.records import Question
-from engine.data.roundtrip import KNOWN, NOT_FOUND, NOT_READ, REPEATED, SAME_ANSWER, UNSURE
+from engine.data.roundtrip import KNOWN, NOT_FOUND, NOT_READ, REPEATED, UNSURE, answers_back
 from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.tally import tell
 from engine.data.teacher import Request, Spent, Teacher, chat
 from engine.data.written import MORE_HITS, Written, hard_negatives, place_of
-from engine.evaluation.metrics import f1, holds_answer
+from engine.evaluation.metrics import holds_answer
 from engine.inference.tiers import Reads
 from engine.progress import Report, silent
 from engine.retrieval.index import Index
@@ -260,7 +260,7 @@ def _verdict(task: _Task, value: dict[str, Any], question: str, reader: Reads | 
         return NOT_IN_SOURCE
     if holds_answer(question, [answer]):
         return GIVES_AWAY
-    if back and (f1(back.text, [answer]) < SAME_ANSWER or back.none > UNSURE):
+    if back and not answers_back(back, answer):
         return NOT_READ
     return KEPT
 

@@ -4,13 +4,12 @@ documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl
 are any, manifest.json. Knows no source format.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.artifact import read_manifest, writing
+from engine.artifact import read_lines, read_manifest, write_lines, writing
 from engine.data.records import Chat, Corpus, Document, Pair, Question, Rejected, fingerprint
 from engine.errors import ArtifactError
 
@@ -66,22 +65,18 @@ def load(place: Path) -> Corpus:
 
 def write_records(file: Path, records: Iterable[Document | Question | Rejected | Chat | Pair]) -> None:
     """One JSON object a line."""
-    with file.open("w", encoding="utf-8") as out:
-        for record in records:
-            out.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+    write_lines(file, map(asdict, records))
 
 
 def read_records(file: Path, kind: type[Record]) -> tuple[Record, ...]:
     """The records of a file that `write_records` wrote. Raises ArtifactError when it can't be read."""
     found: list[Record] = []
     try:
-        with file.open(encoding="utf-8", newline="\n") as lines:  # only \n ends a line: texts hold the others
-            for line in lines:
-                row: dict[str, Any] = json.loads(line)
-                values: dict[str, Any] = {
-                    name: tuple(it) if isinstance(it, list) else it for name, it in row.items()
-                }
-                found.append(kind(**values))
+        for row in read_lines(file):
+            values: dict[str, Any] = {
+                name: tuple(it) if isinstance(it, list) else it for name, it in row.items()
+            }
+            found.append(kind(**values))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ArtifactError(
             f"{file.parent.name}/{file.name} cannot be read ({error}): delete the folder and make it again."

@@ -3,12 +3,12 @@ TRL's formats, or the plain records; as JSONL and as a folder of the datasets li
 exact tokens and of which of them the loss counts. Knows no dataset's place and no trainer.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.artifact import write_lines
 from engine.data.pairs import trl
 from engine.data.records import Chat, Corpus, Pair
 from engine.errors import DataError
@@ -76,9 +76,7 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]], library: bool
     if not rows:
         raise DataError(f"There is nothing to export as {name}: import or make it first.")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as out:
-        for row in rows:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_lines(folder / f"{name}.jsonl", rows)
     if library:
         from datasets import Dataset
 

@@ -72,10 +72,9 @@ def _does(stems: list[str], verb: str, subject: list[str]) -> bool:
     for place in (place for place, stem in enumerate(stems) if stem == verb):
         heads = [before for before in range(place) if stems[before] in names]
         between = stems[heads[-1] + 1 : place] if heads else []
+        # the end of what names the subject again: "That picture, the Deep Field, shows"
         if between[:1] == [","] and stems[: heads[-1]].count(",") % 2:
-            between = between[
-                1:
-            ]  # the end of what names the subject again: "That picture, the Deep Field, shows"
+            between = between[1:]
         commas = between.count(",")
         apart = commas % 2 or ";" in between or (not commas and _NEW & set(between))
         if between and between[-1] in _RELATIVE:

@@ -13,6 +13,7 @@ from engine.data.records import Question
 from engine.data.sift import KEPT, wrong
 from engine.data.sources import Source
 from engine.evaluation.metrics import f1, normalize
+from engine.inference.extract import Found
 from engine.inference.tiers import Reads
 from engine.retrieval.compress import compress
 from engine.retrieval.index import Index
@@ -24,6 +25,11 @@ STILL_ANSWERED = "answered by a passage after all"
 NOTHING = 0.9  # least probability of "no answer" in each passage found for a question without one
 SAME_ANSWER, UNSURE, ALIKE = 0.7, 0.3, 0.9
 BULLETS = 8
+
+
+def answers_back(found: Found, answer: str) -> bool:
+    """Whether the reader gives the answer back and is sure that there is one."""
+    return f1(found.text, [answer]) >= SAME_ANSWER and found.none <= UNSURE
 
 
 class Try(NamedTuple):
@@ -54,7 +60,10 @@ class Gate:
     def verdicts(self, tries: Sequence[Try], *, reworded: bool = False) -> list[str]:
         """KEPT or why not, for each; what is kept is remembered. A reworded question may use new words, be
         near the one it was made of and miss its source."""
-        found = [self._by_words(one, reworded) for one in tries]
+        found = [
+            wrong(one.question, one.source, reworded=reworded) or (DOUBTED if one.doubted else "")
+            for one in tries
+        ]
         left = [place for place, verdict in enumerate(found) if not verdict]
         vectors = dict(zip(left, self.index.embedder.vectors([tries[p].question for p in left]), strict=True))
         served = {} if reworded else self._search(tries, vectors)
@@ -93,14 +102,10 @@ class Gate:
             if not {hit.position for hit in hits} & {source.chunk for source in one.sources}:
                 return NOT_FOUND
             (back,) = self.reader.read([one.question], [" ".join(s.context for s in one.sources)])
-            if f1(back.text, [one.answer]) < SAME_ANSWER or back.none > UNSURE:
+            if not answers_back(back, one.answer):
                 return NOT_READ
         self.remember([source], [vector])
         return KEPT
-
-    def _by_words(self, one: Try, reworded: bool) -> str:
-        said = wrong(one.question, one.source, reworded=reworded)
-        return said or (DOUBTED if one.doubted else "")
 
     def _near(self, one: Try, vector: Any) -> bool:
         same = self.kept.get(normalize(one.source.answer), ())
@@ -123,5 +128,5 @@ class Gate:
         left = [place for place in texts if not found[place]]
         read = self.reader.read([tries[p].question for p in left], [texts[p] for p in left])
         for place, back in zip(left, read, strict=True):
-            if f1(back.text, [tries[place].source.answer]) < SAME_ANSWER or back.none > UNSURE:
+            if not answers_back(back, tries[place].source.answer):
                 found[place] = NOT_READ

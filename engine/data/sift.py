@@ -1,7 +1,7 @@
 """Whether a written question can be kept by its words alone: does it ask for the kind of answer it has, is it
 whole, does it say anything that its source does not. Costs nothing, so it is asked before any model.
 
-The rules were drawn from the questions that a small writer got wrong (docs/reports/synthesis.md). They are of
+The rules were drawn from the questions that a small writer got wrong (docs/reports/measured.md). They are of
 English and would rather drop a good question than keep a bad one. Knows no index and no model.
 """
 

@@ -49,9 +49,8 @@ LEAST_WORDS, MOST_WORDS = 5, 60
 
 @dataclass(frozen=True)
 class Source:
-    """A span in a sentence in a chunk: `rule` is the span's (engine/data/spans.py), `start` its place in
-    the sentence, `context` the sentences
-    around it that the reader is given, `title` the document's."""
+    """A span in a sentence in a chunk: `rule` is the span's (engine/data/spans.py), `start` its place in the
+    sentence, `context` the sentences around it that the reader is given, `title` the document's."""
 
     chunk: int
     document: str

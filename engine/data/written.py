@@ -3,12 +3,12 @@ that are near and do not answer, and where it comes from. One line of JSON each 
 wrote it. Knows no writer.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.artifact import read_lines, write_lines
 from engine.data.records import Question
 from engine.data.sources import Source
 from engine.evaluation.metrics import holds_answer
@@ -98,22 +98,16 @@ def place_of(index: Index, chunks: Iterable[int]) -> list[list[Any]]:
 
 def save(file: Path, rows: Iterable[Written]) -> None:
     """One row a line."""
-    with file.open("w", encoding="utf-8") as out:
-        for row in rows:
-            line = row._asdict() | {"question": asdict(row.question)}
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+    write_lines(file, (row._asdict() | {"question": asdict(row.question)} for row in rows))
 
 
 def save_dropped(file: Path, dropped: Iterable[Dropped]) -> None:
     """One dropped question a line, with its reason."""
-    with file.open("w", encoding="utf-8") as out:
-        for one in dropped:
-            out.write(json.dumps(one._asdict(), ensure_ascii=False) + "\n")
+    write_lines(file, (one._asdict() for one in dropped))
 
 
 def load(file: Path) -> list[Written]:
     """The rows that `save` wrote."""
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
     return [
         Written(
             Question(**line["question"]),
@@ -122,5 +116,5 @@ def load(file: Path) -> list[Written]:
             tuple(line["negatives"]),
             line["provenance"],
         )
-        for line in lines
+        for line in read_lines(file)
     ]

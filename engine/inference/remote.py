@@ -16,9 +16,8 @@ from engine.inference.events import Token
 from engine.inference.prompt import answer_messages, parse
 from engine.inference.tiers import Asked, Said
 from engine.progress import Progress, Report, silent
-from engine.wire import Reply
+from engine.wire import LETTERS_PER_TOKEN, Reply
 
-LETTERS = 4  # of a token of English, roughly: only to guess whether a prompt fits
 FEWEST = 3  # a server that counts less than a third of that guess has cut the prompt
 DOWN = 2  # questions in a row without any answer after which a server is not asked again
 
@@ -49,7 +48,7 @@ class EndpointTier:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """As Tier, estimated."""
-        return [-(-len(text) // LETTERS) for text in texts]
+        return [-(-len(text) // LETTERS_PER_TOKEN) for text in texts]
 
     def answers(
         self, asked: Sequence[Asked], *, ban: bool, max_new_tokens: int, report: Report = silent

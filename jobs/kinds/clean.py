@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.artifact import read_manifest, whole, write_json
+from engine.artifact import read_lines, read_manifest, whole, write_json, write_lines
 from engine.data import dataset
 from engine.data.clean import Cleaned, CleanSpec, clean
 from engine.data.records import fingerprint
@@ -75,23 +75,16 @@ def read_report(place: Path) -> dict[str, Any]:
 
 def read_removed(place: Path) -> Iterator[dict[str, str]]:
     """What a cleaning left out: filter, reason, id and text of each document."""
-    with (place / REMOVED).open(encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            yield json.loads(line)
+    return read_lines(place / REMOVED)
 
 
 def _beside(folder: Path, made: Cleaned) -> None:
     write_json(folder / REPORT, made.report())
-    with (folder / REMOVED).open("w", encoding="utf-8") as out:
-        for one in made.removed:
-            row = {
-                "filter": one.filter,
-                "reason": one.reason,
-                "id": one.document.id,
-                "text": one.document.text,
-            }
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    rows = (
+        {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}
+        for one in made.removed
+    )
+    write_lines(folder / REMOVED, rows)
     if made.questions.lost:
-        with (folder / LOST).open("w", encoding="utf-8") as out:
-            for question, reason in made.questions.lost:
-                out.write(json.dumps({"reason": reason} | asdict(question), ensure_ascii=False) + "\n")
+        lost = ({"reason": reason} | asdict(question) for question, reason in made.questions.lost)
+        write_lines(folder / LOST, lost)

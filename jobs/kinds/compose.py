@@ -15,15 +15,16 @@ from engine.data import dataset
 from engine.data import written as rows
 from engine.data.compose import KINDS, Composed, compose, requests
 from engine.data.records import fingerprint
-from engine.data.teacher import PAYING, Teacher, TeacherSpec
+from engine.data.teacher import PAYING, TeacherSpec
 from engine.errors import DataError
 from engine.retrieval import index as indexes
+from jobs.estimate import teacher_of
 from jobs.kinds.fields import Dataset, Index, K, Seed, unit
 from jobs.kinds.synthesize import kinds_of
 from jobs.material import FILE, save_questions
 from jobs.references import find, find_index
 from jobs.running import Job
-from jobs.workspace import artifact, home, key, under_home
+from jobs.workspace import artifact, key, under_home
 
 TITLE = "Teacher"
 ABOUT = "have a teacher on a server write training questions, as Synthesize does offline with a small model"
@@ -62,9 +63,7 @@ def run(job: Job) -> str:
     settings = spec.model_dump(exclude=PAYING | {"dataset", "index"})
     place = artifact(MAKES, key("compose", VERSION, index.fingerprint, settings, fingerprint(own)))
     if not whole(place):
-        teacher = Teacher(
-            TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields))), home() / "teacher"
-        )
+        teacher = teacher_of(spec)
         asked = requests(index, wanted, spec.seed)[: spec.target]
         job.tell(f"if every question can be kept, before rewordings: {teacher.estimate(asked).line()}")
         reader = None

@@ -16,13 +16,14 @@ from engine.artifact import writing
 from engine.data import pairs
 from engine.data.dataset import PAIRS, write_records
 from engine.data.records import Pair, Question, fingerprint
-from engine.data.teacher import PAYING, Spent, Teacher, TeacherSpec
+from engine.data.teacher import PAYING, Spent, TeacherSpec
 from engine.errors import DataError
 from jobs import review
+from jobs.estimate import teacher_of
 from jobs.kinds.fields import Device, Seed, choose, unit
 from jobs.material import FILE, read_questions
 from jobs.running import Job
-from jobs.workspace import artifact, home, key, under_home
+from jobs.workspace import artifact, key, under_home
 from storage import votes
 
 TITLE = "Pairs"
@@ -179,8 +180,7 @@ def _taught(job: Job, spec: Spec) -> tuple[list[Pair], Counter[str], Spent]:
     from engine.inference.verify import verify
     from jobs.opened import open_experiment
 
-    told = TeacherSpec(**spec.model_dump(include=set(TeacherSpec.model_fields)))
-    teacher = Teacher(told, home() / "teacher")  # before anything is loaded: a missing key is said at once
+    teacher = teacher_of(spec)  # before anything is loaded: a missing key is said at once
     asked = _served(job, spec, open_experiment(spec.experiment, job.device), "find evidence")
     requests = [pairs.asking(one.messages) for one in asked]
     job.tell(teacher.estimate(requests).line())

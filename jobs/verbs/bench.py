@@ -1,6 +1,9 @@
 """`python -m jobs bench`: measure speed on this machine."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from jobs.options import add_json, print_json
 from jobs.verbs import Commands
@@ -24,49 +27,49 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     if options.decode:
-        _decode(options)
-        return
-    if options.clean:
-        _clean(options)
-        return
-    if options.ask:
-        _ask(options)
-        return
-    from jobs.bench import STAGES, bench, shown
-    from jobs.console import Console
+        from jobs import bench_decode as decode
 
-    result = bench(Console(STAGES))
-    print_json(result) if options.json else print(shown(result))
+        measure = partial(decode.bench_decode, float32=options.float32, exact=options.exact)
+        _one(
+            "decode", measure, lambda made: f"{made['greedy']['prompts']} prompts", decode.shown, options.json
+        )
+    elif options.clean:
+        from jobs import bench_clean as clean
 
+        _one("clean", partial(clean.bench_clean, options.clean), _rate, clean.shown, options.json)
+    elif options.ask:
+        from jobs import bench_ask as ask
 
-def _decode(options: argparse.Namespace) -> None:
-    from jobs.bench_decode import bench_decode, shown
-    from jobs.console import Console
+        measure = partial(ask.bench_ask, options.name)
+        _one("ask", measure, lambda made: f"{made['questions']} questions", ask.shown, options.json)
+    else:
+        from jobs.bench import STAGES, bench, shown
+        from jobs.console import Console
 
-    console = Console(1)
-    console.begin("decode")
-    result = bench_decode(console, float32=options.float32, exact=options.exact)
-    console.end(f"{result['greedy']['prompts']} prompts")
-    print_json(result) if options.json else print(shown(result))
+        result = bench(Console(STAGES))
+        print_json(result) if options.json else print(shown(result))
 
 
-def _clean(options: argparse.Namespace) -> None:
-    from jobs.bench_clean import bench_clean, shown
-    from jobs.console import Console
-
-    console = Console(1)
-    console.begin("clean")
-    result = bench_clean(options.clean, console)
-    console.end(f"{result['runs'][-1]['rate']:,.0f} documents/s at {result['runs'][-1]['documents']:,}")
-    print_json(result) if options.json else print(shown(result))
+Result = dict[str, Any]
 
 
-def _ask(options: argparse.Namespace) -> None:
-    from jobs.bench_ask import bench_ask, shown
+def _one(
+    stage: str,
+    measure: Callable[..., Result],
+    said: Callable[[Result], str],
+    shown: Callable[[Result], str],
+    json: bool,
+) -> None:
+    """A benchmark of one stage; `said` is what its line ends with."""
     from jobs.console import Console
 
     console = Console(1)
-    console.begin("ask")
-    result = bench_ask(options.name, console)
-    console.end(f"{result['questions']} questions")
-    print_json(result) if options.json else print(shown(result))
+    console.begin(stage)
+    result = measure(console)
+    console.end(said(result))
+    print_json(result) if json else print(shown(result))
+
+
+def _rate(made: Result) -> str:
+    last = made["runs"][-1]
+    return f"{last['rate']:,.0f} documents/s at {last['documents']:,}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.data import common
+from app.data import downloads
 from app.data.mapping import MOST_BOXED
 from app.data.pairing import MORE, SOURCES
 from jobs import review
@@ -332,5 +332,5 @@ def test_a_decision_in_another_set_counts_and_is_not_undone_here(full: Path) -> 
 
 def test_a_spreadsheet_runs_nothing_of_what_was_rejected() -> None:
     rows = [{"file": "=HYPERLINK(1)", "row": 3, "reason": 'a, "b"'}]
-    assert common.as_csv(rows).decode() == 'file,row,reason\n\'=HYPERLINK(1),3,"a, ""b"""\n'
-    assert json.loads(common.as_jsonl(rows)) == rows[0]
+    assert downloads.as_csv(rows).decode() == 'file,row,reason\n\'=HYPERLINK(1),3,"a, ""b"""\n'
+    assert json.loads(downloads.as_jsonl(rows)) == rows[0]

@@ -1,20 +1,18 @@
-"""What the parts of the page Data share: choosing one of several things that may be gone by now, the jobs of
-a part while they run, and tables with their files to download."""
+"""What a part of the page Data is made of: a choice among things that may be gone by now, the form that
+queues a job, the jobs while they run, ways to another part."""
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import streamlit as st
 from sqlite_utils import Database
 
 from app import jobcard, launch
+from app.data import frames
 from app.frame import watching, workspace
-from app.text import plain
+from app.text import plain, when
 from engine.artifact import read_manifest, whole
 from engine.errors import ConfigError
 from jobs.workspace import artifact
@@ -22,7 +20,6 @@ from storage import artifacts, jobs
 
 RECENT = 3  # jobs of a kind that are looked at
 PART = "part"  # the key of the choice of part, and its name in the address
-_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def pick(label: str, words: Mapping[str, str], key: str, help: str | None = None) -> str:
@@ -113,54 +110,27 @@ def running(
     watching(draw, any(row["state"] in jobcard.UNFINISHED for row in latest))
 
 
-def downloads(rows: Callable[[], Iterable[Mapping[str, Any]]], name: str, key: str) -> None:
-    """Buttons that give all that `rows` gives as CSV and as JSONL; the files are made when they are asked
-    for."""
-    with st.container(horizontal=True):
-        for ending, write, mime in (
-            ("csv", as_csv, "text/csv"),
-            ("jsonl", as_jsonl, "application/x-ndjson"),
-        ):
-            st.download_button(
-                f"All as {ending.upper()}",
-                data=partial(_written, write, rows),
-                file_name=f"{name}.{ending}",
-                mime=mime,
-                key=f"{key}_{ending}",
-                on_click="ignore",
-            )
+def versions(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Words for datasets that `made_of` found: their names and when they were made."""
+    return {id: f"{made['name']}, {when(made['created_at'])}" for id, made in found.items()}
 
 
-def _written(
-    write: Callable[[Iterable[Mapping[str, Any]]], bytes], rows: Callable[[], Iterable[Mapping[str, Any]]]
-) -> bytes:
-    return write(rows())
+def standing(id: str) -> Path:
+    """The folder of a dataset that was chosen. Raises ConfigError for one that was deleted while its page was
+    open."""
+    place = artifact("dataset", id)
+    if not whole(place):
+        raise ConfigError(f"The dataset {id!r} is no longer there: choose another, or make it again.")
+    return place
 
 
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The rows as CSV. A cell that a spreadsheet would run as a formula gets an apostrophe in front."""
-    out = io.StringIO()
-    found = list(rows)
-    names = list(dict.fromkeys(name for row in found for name in row))
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    for row in found:
-        writer.writerow({name: _harmless(value) for name, value in row.items()})
-    return out.getvalue().encode("utf-8", "replace")
-
-
-def as_jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The rows as JSON objects, one a line."""
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return "".join(lines).encode("utf-8", "replace")
-
-
-def gone(id: str) -> ConfigError:
-    """What to raise for a dataset that was deleted while its page was open."""
-    return ConfigError(f"The dataset {id!r} is no longer there: choose another, or make it again.")
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def verdicts(counts: Mapping[str, int], key: str, alt: str, width: Literal["stretch", "content"]) -> None:
+    """Rows kept and dropped by reason, as a table."""
+    st.dataframe(
+        frames.verdicts(counts),
+        hide_index=True,
+        column_config=frames.SHARES,
+        key=key,
+        alt=alt,
+        width=width,
+    )
