@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from engine.evaluation.figures import P50_COLOUR, P95_COLOUR, PALETTES, REPAINT
-from engine.evaluation.report import STYLE
+from engine.evaluation.page import STYLE
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import StorageError
 from engine.evaluation import figures
+from engine.evaluation.page import PAGE, STYLE
 from engine.evaluation.scoring import BASELINE, Row
 
 if TYPE_CHECKING:
@@ -39,19 +40,22 @@ def write_report(
     notes: Sequence[str],
     facts: Mapping[str, str],
     command: str,
+    also: Sequence[str] = (),
 ) -> None:
     """Write report.csv, report.md and report.html into `folder` (made if it is not there), each whole or not
     at all.
 
     `notes` are sentences, `facts` what the numbers depend on (machine, models, data set counts, how latency
-    was measured), `command` what gives the table again. StorageError if the folder cannot be written.
+    was measured), `command` what gives the table again, `also` sentences that follow those of the rows.
+    StorageError if the folder cannot be written.
     """
     if not rows:
         raise ValueError("A report needs at least one row.")
+    words = [*sentences(rows), *also]
     texts = {
         "report.csv": _csv(rows),
-        "report.md": _markdown(title, rows, notes, facts, command),
-        "report.html": _html(title, rows, notes, facts, command),
+        "report.md": _markdown(title, rows, words, notes, facts, command),
+        "report.html": _html(title, rows, words, notes, facts, command),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,8 +118,8 @@ def _gain(row: Row, base: str) -> str:
     if row.f1_delta is None:
         return f"not compared with {base}"
     if row.f1_low is None or row.f1_high is None:
-        return f"F1 {_tidy(row.f1_delta, '+.1f')} against {base} (too few questions for an interval)"
-    interval = f"{_tidy(row.f1_delta, '+.1f')} [{_tidy(row.f1_low, '.1f')}, {_tidy(row.f1_high, '.1f')}]"
+        return f"F1 {tidy(row.f1_delta, '+.1f')} against {base} (too few questions for an interval)"
+    interval = f"{tidy(row.f1_delta, '+.1f')} [{tidy(row.f1_low, '.1f')}, {tidy(row.f1_high, '.1f')}]"
     if round(row.f1_low, 1) > 0:
         return f"F1 {interval} over {base}"
     if round(row.f1_high, 1) < 0:
@@ -194,14 +198,14 @@ def _cells(row: Row) -> list[str]:
 
 
 def _one(value: float | None, form: str = ".1f") -> str:
-    return "-" if value is None else _tidy(value, form)
+    return "-" if value is None else tidy(value, form)
 
 
 def _ms(value: float) -> str:
-    return _tidy(value, ".1f" if abs(value) < 10 else ".0f")
+    return tidy(value, ".1f" if abs(value) < 10 else ".0f")
 
 
-def _tidy(value: float, form: str) -> str:
+def tidy(value: float, form: str) -> str:
     """`value` in `form`, without the sign of a zero."""
     text = format(value, form)
     return text.lstrip("+-") if float(text) == 0 else text
@@ -213,19 +217,24 @@ def _csv(rows: Sequence[Row]) -> str:
     writer.writerow(field.name for field in fields(Row))
     for row in rows:
         arm, *numbers = astuple(row)
-        writer.writerow([arm, *("" if number is None else _tidy(number, ".2f") for number in numbers)])
+        writer.writerow([arm, *("" if number is None else tidy(number, ".2f") for number in numbers)])
     return text.getvalue()
 
 
 def _markdown(
-    title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str
+    title: str,
+    rows: Sequence[Row],
+    words: Sequence[str],
+    notes: Sequence[str],
+    facts: Mapping[str, str],
+    command: str,
 ) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
     parts = [
         f"# {_plain(title)}",
         table(rows),
         f"{READING} {INTERVAL}",
-        "\n".join(f"- {_plain(sentence)}" for sentence in sentences(rows)),
+        "\n".join(f"- {_plain(sentence)}" for sentence in words),
     ]
     if notes:
         parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in notes)]
@@ -256,7 +265,12 @@ def _cell_text(text: str) -> str:
 
 
 def _html(
-    title: str, rows: Sequence[Row], notes: Sequence[str], facts: Mapping[str, str], command: str
+    title: str,
+    rows: Sequence[Row],
+    words: Sequence[str],
+    notes: Sequence[str],
+    facts: Mapping[str, str],
+    command: str,
 ) -> str:
     from plotly.offline import get_plotlyjs
 
@@ -268,7 +282,7 @@ def _html(
         + "</tr>\n"
         for cells in body
     )
-    sections = [f"<h2>In words</h2>{_items(sentences(rows))}"]
+    sections = [f"<h2>In words</h2>{_items(words)}"]
     drawn = [
         ("f1-tokens", "F1 against prompt tokens", figures.f1_against_tokens(rows), figures.describe_f1(rows)),
         ("latency", "Latency", figures.latency(rows), figures.describe_latency(rows)),
@@ -326,65 +340,3 @@ def _write_whole(path: Path, text: str) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-STYLE = """
-:root { color-scheme: light dark; --page: #ffffff; --ink: #1b2330; --soft: #55617a;
-  --line: #d5dce6; --band: #f4f6fa; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #14181f; --ink: #e4e9f1; --soft: #a5b0c3; --line: #394353; --band: #1d232d; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 24px 16px 48px; max-width: 1160px; background: var(--page); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 16px; }
-h2 { font-size: 1.15rem; margin: 32px 0 8px; }
-.table { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
-table { border-collapse: collapse; width: 100%; font-size: .86rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: 8px 10px; color: var(--soft); }
-th, td { padding: 7px 8px; text-align: right; overflow-wrap: normal; border-top: 1px solid var(--line); }
-td { white-space: nowrap; }
-thead th { vertical-align: bottom; font-weight: 600; min-width: 4.2em; }
-tbody tr:nth-child(odd) > * { background: var(--band); }
-th:first-child { position: sticky; left: 0; text-align: left; background: var(--page);
-  min-width: min(7em, 40vw); }
-tbody th { font-weight: 600; overflow-wrap: break-word; max-width: 42vw; }
-p, figcaption { color: var(--soft); font-size: .9rem; }
-ul { padding-left: 1.2em; } li { margin: 4px 0; }
-figure { margin: 0; } figcaption { margin-top: 8px; }
-dl { display: grid; grid-template-columns: minmax(8em, max-content) 1fr; gap: 4px 16px; margin: 0; }
-dt { color: var(--soft); } dd { margin: 0; }
-pre { padding: 12px; background: var(--band); border-radius: 6px; white-space: pre-wrap; }
-:focus-visible { outline: 2px solid #3b82f6; outline-offset: 2px; }
-@media (max-width: 600px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; } }
-"""
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
-<title>{title}</title>
-<style>{style}</style>
-<script>{plotly}</script>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<div class="table" role="region" aria-label="Table of results" tabindex="0">
-<table>
-<caption>Scores and shares 0-100, by arm</caption>
-<thead><tr>{columns}</tr></thead>
-<tbody>
-{lines}</tbody>
-</table>
-</div>
-<p>{reading}</p>
-{sections}
-</main>
-<script>{repaint}</script>
-</body>
-</html>
-"""

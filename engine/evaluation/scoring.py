@@ -6,6 +6,7 @@ scores 0, an unanswerable question has no EM at all.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.data.records import Question
 from engine.evaluation import metrics
@@ -49,6 +50,15 @@ class Row:
     f1_delta: float | None
     f1_low: float | None
     f1_high: float | None
+
+
+class Difference(NamedTuple):
+    """F1 of one arm minus another's over the same questions, in points, with the ends of its 95 % interval;
+    None is not known."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
 def score(question: Question, trace: Trace) -> Scored:
@@ -102,7 +112,7 @@ def _row(arm: str, scores: Sequence[Scored], timed: Sequence[Trace], base: Seque
     traces = [s.trace for s in scores]
     full = sum(trace.full_tokens for trace in traces)
     p50, p95 = _latency(timed)
-    delta, low, high = _difference(scores, base)
+    gain = Difference(None, None, None) if base is None else difference(scores, base)
     return Row(
         arm=arm,
         em=_percent(s.em for s in answerable),
@@ -116,26 +126,26 @@ def _row(arm: str, scores: Sequence[Scored], timed: Sequence[Trace], base: Seque
         token_reduction=100 * (1 - sum(t.evidence_tokens for t in traces) / full) if full else None,
         p50_ms=p50,
         p95_ms=p95,
-        f1_delta=delta,
-        f1_low=low,
-        f1_high=high,
+        f1_delta=gain.mean,
+        f1_low=gain.low,
+        f1_high=gain.high,
     )
 
 
-def _difference(
-    scores: Sequence[Scored], base: Sequence[Scored] | None
-) -> tuple[float | None, float | None, float | None]:
-    """F1 minus the baseline's with its interval, in points. One question gives a difference but no
-    interval.
+def difference(scores: Sequence[Scored], others: Sequence[Scored]) -> Difference:
+    """F1 of `scores` minus that of `others`, paired by question. One question gives a difference but no
+    interval. ValueError if they are not the same questions in the same order.
     """
-    pairs = [(s.f1, b.f1) for s, b in zip(scores, base or (), strict=base is not None)]
+    if [one.question.id for one in scores] != [one.question.id for one in others]:
+        raise ValueError("Two arms did not answer the same questions in the same order.")
+    pairs = [(s.f1, o.f1) for s, o in zip(scores, others, strict=True)]
     known = [(mine, other) for mine, other in pairs if mine is not None and other is not None]
     if not known:
-        return None, None, None
+        return Difference(None, None, None)
     interval = paired_bootstrap([mine for mine, _ in known], [other for _, other in known])
     if interval is None:
-        return 100 * (known[0][0] - known[0][1]), None, None
-    return 100 * interval.mean, 100 * interval.low, 100 * interval.high
+        return Difference(100 * (known[0][0] - known[0][1]), None, None)
+    return Difference(100 * interval.mean, 100 * interval.low, 100 * interval.high)
 
 
 def _latency(traces: Sequence[Trace]) -> tuple[float | None, float | None]:

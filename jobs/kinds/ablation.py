@@ -12,9 +12,10 @@ from engine.artifact import read_manifest, writing
 from engine.data import dataset
 from engine.data.records import Rejected
 from engine.errors import ArtifactError
+from engine.evaluation.harm import adapter_sentence
 from engine.evaluation.harness import ArmResult
 from engine.evaluation.report import sentences, table, write_report
-from engine.evaluation.scoring import Row
+from engine.evaluation.scoring import Difference, Row, difference
 from engine.progress import Metric
 from jobs.kinds import Part
 from jobs.kinds.evaluate import table_of
@@ -30,7 +31,7 @@ ABOUT = "a whole experiment: from documents to the table of all arms"
 MAKES = "experiment"
 DEVICE = False
 TRAINED = "fact,number,why"  # those without an answer are made of these by withholding their evidence
-HARM = "LoRA+RAG+Compress", "RAG+Compress"
+WITH_EVIDENCE = "lora+rag+compress", "rag+compress"  # with the adapter, without it
 Spec = QuickstartSpec
 
 
@@ -64,7 +65,7 @@ def run(job: Job) -> str:
     source = artifact("dataset", found["dataset"])
     written = artifact("questions", found["questions"]) if found["questions"] else None
     sets, lost = asked(source, written), dataset.read_records(source / dataset.REJECTED, Rejected)
-    rows = table_of(results)
+    rows, gain = table_of(results), adapter_gain(results)
     place = artifact(MAKES, checked_name(job.name))
     manifest = _manifest(job, evaluation, found)
     with writing(place, manifest) as folder:
@@ -73,7 +74,8 @@ def run(job: Job) -> str:
             folder / "report",
             f"Bantam: {job.name}",
             rows,
-            notes=notes(results, rows, written, lost),
+            also=_adapter(rows, gain),
+            notes=notes(results, written, lost),
             facts=_facts(job.spec, found, sets),
             command=_command(job.spec),
         )
@@ -91,21 +93,20 @@ def result(place: Path) -> dict[str, Any]:
     manifest = read_manifest(place)
     evaluation = artifact("evaluation", manifest["evaluation"])
     results = {arm: _arm(evaluation, arm) for arm in arms_of(manifest["spec"]["arms"])}
-    rows = table_of(results)
+    rows, gain = table_of(results), adapter_gain(results)
     return {
         "name": manifest["name"],
         "rows": [dataclasses.asdict(row) for row in rows],
         "table": table(rows),
-        "sentences": [*sentences(rows), *notes(results, rows, None, ())[:1]],
+        "sentences": [*sentences(rows), *_adapter(rows, gain)],
+        "adapter_gain": gain and {"f1_delta": gain.mean, "f1_low": gain.low, "f1_high": gain.high},
         "report": str(place / "report"),
     }
 
 
-def notes(
-    results: dict[str, ArmResult], rows: list[Row], written: Path | None, lost: tuple[Rejected, ...]
-) -> list[str]:
+def notes(results: dict[str, ArmResult], written: Path | None, lost: tuple[Rejected, ...]) -> list[str]:
     """What has to be said below the table."""
-    said = [_harm(rows)] if {row.arm for row in rows} >= set(HARM) else []
+    said = []
     for arm, one in results.items():
         if one.threshold and one.threshold.refused is not None:
             said.append(
@@ -147,18 +148,17 @@ def _manifest(job: Job, evaluation: Path, found: dict[str, Any]) -> dict[str, An
     }
 
 
-def _harm(rows: list[Row]) -> str:
-    """Whether the adapter harms grounded answers or refusals, in one sentence."""
+def adapter_gain(results: dict[str, ArmResult]) -> Difference | None:
+    """F1 that the adapter adds where there is evidence; None if one of the two arms was not asked."""
+    tuned, plain = (results.get(arm) for arm in WITH_EVIDENCE)
+    return difference(tuned.scored, plain.scored) if tuned and plain else None
+
+
+def _adapter(rows: list[Row], gain: Difference | None) -> list[str]:
+    """Whether the adapter helps or harms with evidence, in a sentence, where that was asked."""
     by = {row.arm: row for row in rows}
-    tuned, plain = by[HARM[0]], by[HARM[1]]
-    worse = []
-    if tuned.f1 is not None and plain.f1 is not None and tuned.f1 < plain.f1:
-        worse.append(f"F1 {tuned.f1:.1f} against {plain.f1:.1f}")
-    if (tuned.unanswerable_refused or 0) < (plain.unanswerable_refused or 0):
-        worse.append(f"refused {tuned.unanswerable_refused:.0f} % against {plain.unanswerable_refused:.0f} %")
-    if worse:
-        return f"The adapter harms grounded answers here: with evidence, {' and '.join(worse)} without it."
-    return "With evidence, the adapter costs neither F1 nor refusals here."
+    tuned, plain = (by.get(ARMS[arm]) for arm in WITH_EVIDENCE)
+    return [adapter_sentence(tuned, plain, gain)] if tuned and plain and gain else []
 
 
 def _facts(spec: QuickstartSpec, found: dict[str, Any], sets: Asked) -> dict[str, str]:

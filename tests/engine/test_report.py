@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from engine.errors import StorageError
 from engine.evaluation import figures, report
+from engine.evaluation.harm import adapter_sentence
+from engine.evaluation.page import STYLE
 from engine.evaluation.report import sentences, table, write_report
-from engine.evaluation.scoring import Row
+from engine.evaluation.scoring import Difference, Row
 
 NOTHING = Row("empty", *[None] * 14)
 BASE = Row("Baseline", 2.1, 8.104, 3.0, 100.0, None, 0.0, 45.2, 6.3, None, 22.4, 40.1, None, None, None)
@@ -106,6 +108,44 @@ def test_sentences_say_what_was_bought_and_what_it_cost():
     assert sentences([BASE])[0].startswith("Baseline: F1 8.1 with 45 prompt tokens and 22 ms at the median; ")
 
 
+PLAIN, TUNED = RAG, replace(RAG, arm="LoRA+RAG+Compress", unanswerable_refused=62.0)
+
+
+@pytest.mark.parametrize(
+    ("gain", "refused", "said"),
+    [
+        (
+            Difference(4.4, 2.04, 7.1),
+            70.0,
+            "The adapter adds +4.4 [2.0, 7.1] F1 to RAG+Compress and costs no refusals: it refuses 70 % of "
+            "the questions the documents do not answer, 70 % without it.",
+        ),
+        (
+            Difference(0.1, -2.0, 2.3),
+            62.0,
+            "The adapter makes no difference in F1 to RAG+Compress that this sample can show (+0.1 [-2.0, "
+            "2.3]), but harms refusals here: it refuses 62 % of the questions the documents do not answer, "
+            "70 % without it.",
+        ),
+        (
+            Difference(-3.0, -5.0, -1.0),
+            None,
+            "The adapter harms grounded answers here: F1 -3.0 [-5.0, -1.0] against RAG+Compress.",
+        ),
+        (
+            Difference(100.0, None, None),
+            None,
+            "The adapter changes F1 by +100.0 against RAG+Compress (too few questions for an interval).",
+        ),
+    ],
+)
+def test_what_the_adapter_buys_or_harms_with_evidence_is_one_sentence(tmp_path, gain, refused, said):
+    assert adapter_sentence(replace(TUNED, unanswerable_refused=refused), PLAIN, gain) == said
+    found = page(tmp_path, [BASE, PLAIN, TUNED], also=[said])
+    assert said in "".join(found.texts)
+    assert f"- {said}" in (tmp_path / "report.md").read_text()
+
+
 @given(st.floats(-100, 100), st.floats(0, 50), st.floats(0, 50))
 def test_a_gain_or_loss_is_claimed_only_if_the_printed_interval_excludes_zero(delta, below, above):
     row = replace(RAG, f1_delta=delta, f1_low=delta - below, f1_high=delta + above)
@@ -152,7 +192,7 @@ def test_the_page_is_one_accessible_file_that_needs_no_network(tmp_path):
     assert policy.startswith("default-src 'none'")
     text = (tmp_path / "report.html").read_text()
     assert text.count("plotly.js v") == 1
-    assert "prefers-color-scheme: dark" in report.STYLE and report.STYLE in text
+    assert "prefers-color-scheme: dark" in STYLE and STYLE in text
 
 
 def test_hostile_names_are_shown_and_never_run(tmp_path):

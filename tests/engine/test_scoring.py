@@ -1,7 +1,7 @@
 """Refused is wrong where there is an answer, right where there is none, and not scored is never a number."""
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.records import Question
-from engine.evaluation.scoring import Row, Scored, score, summarize
+from engine.evaluation.bootstrap import paired_bootstrap
+from engine.evaluation.scoring import Row, Scored, difference, score, summarize
 from engine.inference.trace import Answer, Bullet, Trace
 
 WHEN = Question(
@@ -101,6 +102,20 @@ def test_one_answerable_question_gives_a_difference_without_an_interval():
     arms = {"Baseline": [score(WHEN, trace("1968"))], "RAG": [score(WHEN, trace("1969"))]}
     row = summarize(arms)[1]
     assert (row.f1_delta, row.f1_low, row.f1_high) == (100, None, None)
+
+
+def test_any_two_arms_are_compared_by_the_questions_that_both_scored():
+    """Their own paired differences count, not each one's to the baseline."""
+    golds = [("1969", "1969"), ("1968", "1969"), ("1968", "July 1969"), ("", "1969"), ("July", "1969")]
+    mine = [score(replace(WHEN, id=str(n)), trace(text)) for n, (_, text) in enumerate(golds)]
+    other = [score(replace(WHEN, id=str(n)), trace(text)) for n, (text, _) in enumerate(golds)]
+    nobody = score(NOBODY, trace("James"))
+    found = difference([*mine, nobody], [*other, nobody])
+    alone = paired_bootstrap([s.f1 for s in mine], [s.f1 for s in other])
+    assert found == pytest.approx([100 * value for value in alone])
+    assert difference([nobody], [nobody]) == (None, None, None)
+    with pytest.raises(ValueError, match="same questions"):
+        difference(mine, other[::-1])
 
 
 def test_arms_that_answered_other_questions_are_not_compared():

@@ -86,7 +86,7 @@ def test_it_prints_one_json_object_and_a_line_a_stage(finished: Finished) -> Non
     code, out, err = finished.ran
     assert code == 0, err
     result = json.loads(out)
-    assert result.keys() == {"name", "rows", "table", "sentences", "report"}
+    assert result.keys() == {"name", "rows", "table", "sentences", "adapter_gain", "report"}
     lines = err.splitlines()
     stages = [line for line in lines if line.startswith("[")]
     assert [line.split()[1] for line in stages] == STAGES
@@ -112,7 +112,14 @@ def test_the_report_has_its_fixed_columns_and_says_what_was_not_read(finished: F
     assert [row["arm"] for row in csv.DictReader(text.splitlines())] == [ARMS[arm] for arm in FOUR]
     page = (report / "report.md").read_text()
     assert "Not read: river.jsonl, row 2: " in page
-    assert json.loads(finished.ran.out)["table"] in page
+    result = json.loads(finished.ran.out)
+    assert result["table"] in page
+    _, _, rag, both = result["rows"]
+    gain = result["adapter_gain"]
+    assert gain["f1_delta"] == pytest.approx(both["f1"] - rag["f1"])
+    assert gain["f1_low"] <= gain["f1_delta"] <= gain["f1_high"]
+    assert result["sentences"][-1].startswith("The adapter ")
+    assert result["sentences"][-1].split("[")[0].split("(")[0] in page
     assert "plotly" in (report / "report.html").read_text().lower()
 
 
