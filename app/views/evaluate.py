@@ -16,6 +16,8 @@ from app.experiments import Experiment, experiments, read_rows
 from app.frame import nothing, workspace
 from app.text import plain
 from engine.artifact import read_manifest
+from engine.evaluation.report import STAGE_WORDS, STAGES
+from engine.evaluation.timing import Timing, by_stage
 from jobs.workspace import artifact, home
 from storage import listing
 
@@ -166,6 +168,25 @@ def calibration(experiment: Experiment) -> None:
         )
 
 
+def more(experiment: Experiment) -> None:
+    """What the adapter adds to the evidence, and where the time of an answer goes; older experiments have
+    neither."""
+    manifest = read_manifest(experiment.report.parent)
+    for sentence in manifest.get("adapter_gain") or ():
+        st.text(sentence)
+    times = [Timing(**time) for time in manifest.get("timings") or ()]
+    if times:
+        with st.expander(STAGES):
+            head, *lines = by_stage(times)
+            st.dataframe(
+                tables.frame(dict(zip(head, line, strict=True)) for line in lines),
+                hide_index=True,
+                key="evaluate_stages",
+                alt="p50 and p95 of each stage in each arm, in milliseconds",
+            )
+            st.caption(STAGE_WORDS)
+
+
 def answered_by(experiment: Experiment) -> str:
     """The id of the job whose answers the experiment's table is made of."""
     manifest = read_manifest(experiment.report.parent)
@@ -179,6 +200,7 @@ def experiment_page(db: Database, found: list[Experiment]) -> None:
     experiment = results.chosen(found, "evaluate_experiment")
     rows = read_rows(experiment)
     results.table(rows, "evaluate_table")
+    more(experiment)
     results.plots(rows, "evaluate")
     answers(db, answered_by(experiment))
     calibration(experiment)

@@ -31,6 +31,16 @@ pre { padding: 12px; background: var(--band); border-radius: 6px; white-space: p
 @media (max-width: 600px) { dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; } }
 """
 
+TABLE = """<div class="table" role="region" aria-label="{label}" tabindex="0">
+<table>
+<caption>{caption}</caption>
+<thead><tr>{columns}</tr></thead>
+<tbody>
+{lines}</tbody>
+</table>
+</div>
+"""
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -45,15 +55,7 @@ PAGE = """<!doctype html>
 <body>
 <main>
 <h1>{title}</h1>
-<div class="table" role="region" aria-label="Table of results" tabindex="0">
-<table>
-<caption>Scores and shares 0-100, by arm</caption>
-<thead><tr>{columns}</tr></thead>
-<tbody>
-{lines}</tbody>
-</table>
-</div>
-<p>{reading}</p>
+{table}<p>{reading}</p>
 {sections}
 </main>
 <script>{repaint}</script>

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from engine.errors import StorageError
 from engine.evaluation import figures
-from engine.evaluation.page import PAGE, STYLE
+from engine.evaluation.page import PAGE, STYLE, TABLE
 from engine.evaluation.scoring import BASELINE, Row
+from engine.evaluation.timing import Timing, by_stage
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -29,7 +30,15 @@ READING = (
     "questions the documents do not answer. Tokens are means a question. Token reduction compares the "
     'evidence with the full chunks. A "-" is not scored.'
 )
-INTERVAL = "Intervals are 95 % by paired bootstrap over the questions (percentile method, 10 000 resamples)."
+CAPTION = "Scores and shares 0-100, by arm"
+STAGES = "Latency by stage"
+STAGE_WORDS = (
+    "p50 / p95 in milliseconds, over the timed questions that went through the stage; percentiles of stages "
+    "do not add up to those of the whole answer."
+)
+INTERVAL = (
+    "Intervals are 95 % by paired bootstrap over the questions (percentile method, 10 000 resamples, seed 0)."
+)
 
 
 def write_report(
@@ -41,21 +50,22 @@ def write_report(
     facts: Mapping[str, str],
     command: str,
     also: Sequence[str] = (),
+    times: Sequence[Timing] = (),
 ) -> None:
     """Write report.csv, report.md and report.html into `folder` (made if it is not there), each whole or not
     at all.
 
     `notes` are sentences, `facts` what the numbers depend on (machine, models, data set counts, how latency
-    was measured), `command` what gives the table again, `also` sentences that follow those of the rows.
-    StorageError if the folder cannot be written.
+    was measured), `command` what gives the table again, `also` sentences that follow those of the rows,
+    `times` where the milliseconds go. StorageError if the folder cannot be written.
     """
     if not rows:
         raise ValueError("A report needs at least one row.")
     words = [*sentences(rows), *also]
     texts = {
         "report.csv": _csv(rows),
-        "report.md": _markdown(title, rows, words, notes, facts, command),
-        "report.html": _html(title, rows, words, notes, facts, command),
+        "report.md": _markdown(title, rows, words, times, notes, facts, command),
+        "report.html": _html(title, rows, words, times, notes, facts, command),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,9 +80,13 @@ def write_report(
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table with aligned columns, fit for a terminal; ends without a line feed."""
-    header = _header(rows)
-    cells = [[_cell_text(cell) for cell in line] for line in (header, *map(_cells, rows))]
-    widths = [max(3, *(len(line[column]) for line in cells)) for column in range(len(header))]
+    return _aligned([_header(rows), *map(_cells, rows)])
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> str:
+    """A heading and its lines as a Markdown table with aligned columns, all but the first to the right."""
+    cells = [[_cell_text(cell) for cell in line] for line in table]
+    widths = [max(3, *(len(line[column]) for line in cells)) for column in range(len(cells[0]))]
     marks = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = []
     for line in (cells[0], marks, *cells[1:]):
@@ -225,6 +239,7 @@ def _markdown(
     title: str,
     rows: Sequence[Row],
     words: Sequence[str],
+    times: Sequence[Timing],
     notes: Sequence[str],
     facts: Mapping[str, str],
     command: str,
@@ -236,6 +251,8 @@ def _markdown(
         f"{READING} {INTERVAL}",
         "\n".join(f"- {_plain(sentence)}" for sentence in words),
     ]
+    if times:
+        parts += [f"## {STAGES}", _aligned(by_stage(times)), STAGE_WORDS]
     if notes:
         parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in notes)]
     if facts:
@@ -268,26 +285,21 @@ def _html(
     title: str,
     rows: Sequence[Row],
     words: Sequence[str],
+    times: Sequence[Timing],
     notes: Sequence[str],
     facts: Mapping[str, str],
     command: str,
 ) -> str:
     from plotly.offline import get_plotlyjs
 
-    head, *body = [_header(rows), *map(_cells, rows)]
-    columns = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    lines = "".join(
-        f'<tr><th scope="row">{escape(cells[0]).replace("+", "+<wbr>")}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
-        + "</tr>\n"
-        for cells in body
-    )
     sections = [f"<h2>In words</h2>{_items(words)}"]
     drawn = [
         ("f1-tokens", "F1 against prompt tokens", figures.f1_against_tokens(rows), figures.describe_f1(rows)),
         ("latency", "Latency", figures.latency(rows), figures.describe_latency(rows)),
     ]
     sections += [_figure(*drawing) for drawing in drawn]
+    if times:
+        sections.append(f"<h2>{STAGES}</h2>{_table(by_stage(times), STAGES, STAGE_WORDS)}")
     if notes:
         sections.append(f"<h2>Notes</h2>{_items(notes)}")
     if facts:
@@ -296,13 +308,28 @@ def _html(
     sections.append(f"<h2>Again</h2><pre><code>{escape(command)}</code></pre>")
     return PAGE.format(
         title=escape(title),
-        columns=columns,
-        lines=lines,
+        table=_table([_header(rows), *map(_cells, rows)], "Table of results", CAPTION),
         reading=escape(f"{READING} {INTERVAL}"),
         sections="\n".join(sections),
         plotly=get_plotlyjs(),
         repaint=figures.REPAINT,
         style=STYLE,
+    )
+
+
+def _table(lines: Sequence[Sequence[str]], label: str, caption: str) -> str:
+    """A heading and its lines as a table that can be scrolled."""
+    head, *body = lines
+    return TABLE.format(
+        label=escape(label),
+        caption=escape(caption),
+        columns="".join(f'<th scope="col">{escape(cell)}</th>' for cell in head),
+        lines="".join(
+            f'<tr><th scope="row">{escape(cells[0]).replace("+", "+<wbr>")}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+            + "</tr>\n"
+            for cells in body
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from engine.data.records import Question
 from engine.evaluation import metrics
 from engine.evaluation.bootstrap import paired_bootstrap
+from engine.evaluation.timing import percentiles
 from engine.inference.trace import Trace
 
 BASELINE = "Baseline"
@@ -111,7 +112,7 @@ def _row(arm: str, scores: Sequence[Scored], timed: Sequence[Trace], base: Seque
     unanswerable = [s for s in scores if not s.question.answerable]
     traces = [s.trace for s in scores]
     full = sum(trace.full_tokens for trace in traces)
-    p50, p95 = _latency(timed)
+    p50, p95 = percentiles(sum(trace.ms.values()) for trace in timed if trace.timed) or (None, None)
     gain = Difference(None, None, None) if base is None else difference(scores, base)
     return Row(
         arm=arm,
@@ -146,17 +147,6 @@ def difference(scores: Sequence[Scored], others: Sequence[Scored]) -> Difference
     if interval is None:
         return Difference(100 * (known[0][0] - known[0][1]), None, None)
     return Difference(100 * interval.mean, 100 * interval.low, 100 * interval.high)
-
-
-def _latency(traces: Sequence[Trace]) -> tuple[float | None, float | None]:
-    """p50 and p95 of the milliseconds a question took in all, linearly interpolated."""
-    import numpy as np
-
-    totals = [sum(trace.ms.values()) for trace in traces if trace.timed]
-    if not totals:
-        return None, None
-    p50, p95 = np.percentile(totals, [50, 95])
-    return float(p50), float(p95)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

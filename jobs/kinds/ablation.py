@@ -16,6 +16,7 @@ from engine.evaluation.harm import adapter_sentence
 from engine.evaluation.harness import ArmResult
 from engine.evaluation.report import sentences, table, write_report
 from engine.evaluation.scoring import Difference, Row, difference
+from engine.evaluation.timing import Timing, timings
 from engine.progress import Metric
 from jobs.kinds import Part
 from jobs.kinds.evaluate import table_of
@@ -67,14 +68,17 @@ def run(job: Job) -> str:
     sets, lost = asked(source, written), dataset.read_records(source / dataset.REJECTED, Rejected)
     rows, gain = table_of(results), adapter_gain(results)
     place = artifact(MAKES, checked_name(job.name))
-    manifest = _manifest(job, evaluation, found)
+    also, times = _adapter(rows, gain), _times(results)
+    shown = {"adapter_gain": also, "timings": [time._asdict() for time in times]}
+    manifest = _manifest(job, evaluation, found) | shown
     with writing(place, manifest) as folder:
         write_questions(folder, sets.dev + sets.test)
         write_report(
             folder / "report",
             f"Bantam: {job.name}",
             rows,
-            also=_adapter(rows, gain),
+            also=also,
+            times=times,
             notes=notes(results, written, lost),
             facts=_facts(job.spec, found, sets),
             command=_command(job.spec),
@@ -100,6 +104,7 @@ def result(place: Path) -> dict[str, Any]:
         "table": table(rows),
         "sentences": [*sentences(rows), *_adapter(rows, gain)],
         "adapter_gain": gain and {"f1_delta": gain.mean, "f1_low": gain.low, "f1_high": gain.high},
+        "timings": [time._asdict() for time in _times(results)],
         "report": str(place / "report"),
     }
 
@@ -159,6 +164,10 @@ def _adapter(rows: list[Row], gain: Difference | None) -> list[str]:
     by = {row.arm: row for row in rows}
     tuned, plain = (by.get(ARMS[arm]) for arm in WITH_EVIDENCE)
     return [adapter_sentence(tuned, plain, gain)] if tuned and plain and gain else []
+
+
+def _times(results: dict[str, ArmResult]) -> list[Timing]:
+    return timings({ARMS[arm]: one.timed for arm, one in results.items()})
 
 
 def _facts(spec: QuickstartSpec, found: dict[str, Any], sets: Asked) -> dict[str, str]:

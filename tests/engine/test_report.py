@@ -19,6 +19,7 @@ from engine.evaluation.harm import adapter_sentence
 from engine.evaluation.page import STYLE
 from engine.evaluation.report import sentences, table, write_report
 from engine.evaluation.scoring import Difference, Row
+from engine.evaluation.timing import Timing
 
 NOTHING = Row("empty", *[None] * 14)
 BASE = Row("Baseline", 2.1, 8.104, 3.0, 100.0, None, 0.0, 45.2, 6.3, None, 22.4, 40.1, None, None, None)
@@ -196,8 +197,9 @@ def test_the_page_is_one_accessible_file_that_needs_no_network(tmp_path):
 
 
 def test_hostile_names_are_shown_and_never_run(tmp_path):
-    plain = page(tmp_path / "plain")
+    plain = page(tmp_path / "plain", also=["One more."], times=[Timing("draft", "Baseline", 1.0, 2.0)])
     rows = [replace(row, arm=row.arm + HOSTILE) for row in ROWS]
+    times = [Timing(HOSTILE, HOSTILE, 1.0, 2.0)]
     found = page(
         tmp_path / "hostile",
         rows,
@@ -205,13 +207,16 @@ def test_hostile_names_are_shown_and_never_run(tmp_path):
         notes=[HOSTILE],
         facts={HOSTILE: HOSTILE},
         command=HOSTILE + "````",
+        also=[HOSTILE],
+        times=times,
     )
     assert [tag for tag, _ in found.tags if tag != "wbr"] == [tag for tag, _ in plain.tags if tag != "wbr"]
-    assert "".join(found.texts).count(HOSTILE) >= 8
+    assert "".join(found.texts).count(HOSTILE) >= 11
     markdown = (tmp_path / "hostile" / "report.md").read_text()
     outside = markdown[: markdown.index("## Again")]
     assert "<" not in outside
     assert [line for line in outside.splitlines() if line.startswith("#")][1:] == [
+        "## Latency by stage",
         "## Notes",
         "## Measured on",
     ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.data.records import Question
 from engine.evaluation.bootstrap import paired_bootstrap
 from engine.evaluation.scoring import Row, Scored, difference, score, summarize
+from engine.evaluation.timing import by_stage, timings
 from engine.inference.trace import Answer, Bullet, Trace
 
 WHEN = Question(
@@ -96,6 +97,29 @@ def test_only_traces_that_were_timed_alone_give_latency():
     (measured,) = summarize(arms, {"Baseline": [*alone, batched]})
     assert (own.p50_ms, own.p95_ms) == pytest.approx(np.percentile([12, 40], [50, 95]))
     assert (measured.p50_ms, measured.p95_ms) == pytest.approx(np.percentile(ms, [50, 95]))
+
+
+def test_a_stage_is_timed_over_the_questions_that_went_through_it_in_the_order_of_the_answer():
+    rag = [
+        trace("x", ms={"draft": 30.0, "look again": 8.0, "retrieve": 2.0}, timed=True),
+        trace("x", ms={"draft": 10.0, "retrieve": 4.0, "large: draft": 100.0}, timed=True),
+        trace("x", ms={"draft": 9999.0}),
+    ]
+    found = timings({"Baseline": [trace("x", ms={"draft": 5.0}, timed=True)], "RAG": rag})
+    at = {(one.stage, one.arm): one[2:] for one in found}
+    assert at["draft", "Baseline"] == (5, 5) and at["look again", "RAG"] == (8, 8)
+    assert at["draft", "RAG"] == pytest.approx(np.percentile([30, 10], [50, 95]))
+    assert at["all", "RAG"] == pytest.approx(np.percentile([40, 114], [50, 95]))
+    assert [line[0] for line in by_stage(found)] == [
+        "stage",
+        "retrieve",
+        "draft",
+        "look again",
+        "large: draft",
+        "all",
+    ]
+    assert by_stage(found)[1] == ["retrieve", "-", "3.0 / 3.9"]
+    assert timings({"RAG": rag[2:]}) == []
 
 
 def test_one_answerable_question_gives_a_difference_without_an_interval():

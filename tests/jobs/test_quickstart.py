@@ -86,7 +86,7 @@ def test_it_prints_one_json_object_and_a_line_a_stage(finished: Finished) -> Non
     code, out, err = finished.ran
     assert code == 0, err
     result = json.loads(out)
-    assert result.keys() == {"name", "rows", "table", "sentences", "adapter_gain", "report"}
+    assert result.keys() == {"name", "rows", "table", "sentences", "adapter_gain", "timings", "report"}
     lines = err.splitlines()
     stages = [line for line in lines if line.startswith("[")]
     assert [line.split()[1] for line in stages] == STAGES
@@ -120,6 +120,9 @@ def test_the_report_has_its_fixed_columns_and_says_what_was_not_read(finished: F
     assert gain["f1_low"] <= gain["f1_delta"] <= gain["f1_high"]
     assert result["sentences"][-1].startswith("The adapter ")
     assert result["sentences"][-1].split("[")[0].split("(")[0] in page
+    whole = {one["arm"]: (one["p50_ms"], one["p95_ms"]) for one in result["timings"] if one["stage"] == "all"}
+    assert whole == {row["arm"]: (row["p50_ms"], row["p95_ms"]) for row in result["rows"]}
+    assert "## Latency by stage" in page
     assert "plotly" in (report / "report.html").read_text().lower()
 
 
