@@ -17,7 +17,9 @@ from engine.retrieval.index import Index
 from engine.retrieval.words import words
 
 _PERSON = re.compile(r"^Who (?!is|are|was|were|did|do|does|has|have|had|can|could|would|will)(\w+ [^?,]+)\?$")
-_IS = re.compile(r"^(?:Who|What) (?:is|was) (the [^?,]*\b(?:first|last|only|\w+est|most \w+|of)\b[^?,]*)\?$")
+_IS = re.compile(
+    r"^(?:Who|What) (?:is|was) (the (?!name\b)[^?,]*\b(?:first|last|only|\w+est|most \w+|of)\b[^?,]*)\?$"
+)
 _THING = re.compile(
     r"^(?:What|Which) (\w+) "
     r"((?!used|named|called)\w+ed (?!to\b|for\b|as\b)[^?,]+|(?:has|have|carries|orbits) [^?,]+)\?$"
@@ -26,7 +28,9 @@ _INSTITUTION = re.compile(
     r"\b(?:Agency|Observatory|University|Institute|Center|Centre|Company|Society|Council|Academy|Union|NASA|"
     r"ESA|The)\b"
 )
-OVERLAP = 0.5
+_SORT_END = re.compile(r" (?:of|that|which|in|on|at|with|from|and|whose|who|for|between|to|near)\b")
+OVERLAP = 0.5  # largest share of a question's words in one sentence about the other title
+LEAST = 2  # words that a question must have beside the title
 
 
 class Derived(NamedTuple):
@@ -84,6 +88,7 @@ def unanswerable(index: Index, kept: Sequence[tuple[Source, str]]) -> Iterator[D
     if len(titles) < 2:
         return
     vectors = index.embedder.vectors(titles)
+    sorts = _sorts(index, titles)
     about: dict[str, list[set[str]]] = {title: [] for title in titles}
     for chunk in index.chunks:
         for sentence in chunk.sentences:
@@ -95,13 +100,34 @@ def unanswerable(index: Index, kept: Sequence[tuple[Source, str]]) -> Iterator[D
         if source.title not in about or source.title not in question:
             continue
         row = titles.index(source.title)
-        for other in (vectors @ vectors[row]).argsort()[::-1][1:4]:
+        for other in (vectors @ vectors[row]).argsort()[::-1][1:]:
             title = titles[int(other)]
             rest = set(words(question.replace(source.title, " "))) - free()
-            if not rest or title.split()[0] in question or _said(rest, about[title]):
+            if (
+                len(rest) < LEAST
+                or not sorts[title] & sorts[source.title]
+                or title.split()[0] in question
+                or _said(rest, about[title])
+            ):
                 continue
             yield Derived(question.replace(source.title, title), "", (source,))
             break
+
+
+def _sorts(index: Index, titles: Sequence[str]) -> dict[str, set[str]]:
+    """What each title is said to be: the words of "is the largest moon of" that name a sort of thing."""
+    sorts: dict[str, set[str]] = {title: set() for title in titles}
+    for chunk in index.chunks:
+        if chunk.title not in sorts:
+            continue
+        for sentence in chunk.sentences:
+            found = re.search(
+                rf"\b{re.escape(chunk.title)} (?:is|was|are|were) (?:an?|the) ([\w -]+)", sentence.text
+            )
+            if found and not sorts[chunk.title]:
+                noun = _SORT_END.split(found[1])[0].split()
+                sorts[chunk.title] |= set(words(noun[-1])) if noun else set()
+    return sorts
 
 
 def _said(rest: set[str], sentences: Sequence[set[str]]) -> bool:

@@ -53,7 +53,14 @@ _PLACES = re.compile(
     r"\b(?:in|on|at|near|from|to|around|over|toward|towards|into|onto|through|off|outside|inside|above|below|"
     r"between|across|beneath|under|along|for|reached|visited|left|called|named) (?:the )?$"
 )
-_PARTICIPLE = re.compile(rf"\b(?:\w+ed|{'|'.join(FORMS)}|first|last|set|put|cut|hit|built|lost)\b")
+_PARTICIPLE = re.compile(rf"\b(?:\w+ed|{'|'.join(FORMS)}|set|put|cut|hit|built|lost)\b")
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b"
+)
+_TIMES = re.compile(r"times (?:the|as|mo|it|th)")
+_TOWARD = re.compile(
+    r"\b(?:to|go|move|travel|send|fly|sail|head|lead|take|bring|carry|return|deliver|transfer|come)\b"
+)
 _EVERY, _WITHIN = re.compile(r"\bevery $"), re.compile(r"\b(?:in|within) $")
 _ABOUT = re.compile(
     r"(?:about|roughly|nearly|almost|only|around|some|approximately|over|more than|less than) $"
@@ -88,7 +95,18 @@ def _quantity(low: str, source: Source) -> bool:
     for asks, unit in _UNITS.items():
         if re.match(rf"(?:\w+ )?{asks}", low) and not re.search(unit, told):
             return asks == "how old" and before.endswith("aged ")
+    if source.rule == "quantity" and (
+        source.answer.endswith(" of all") or _TIMES.search(source.answer + source.after[:4])
+    ):
+        return False  # "1.5 times" of what is said behind it
+    if not _AUXILIARY.search(low):
+        return False
+    lasting = re.match(r"how long (?:is|was|are|were)\b", low)
+    if lasting and re.search(_TIME, told) and not _PARTICIPLE.search(low):
+        return False
     if re.match(r"(?:\w+ )?how long\b", low):
+        if before.endswith("after ") or before.endswith("after only "):
+            return False
         if _EVERY.search(before) or (_WITHIN.search(before) and not re.search(r"\b(?:take|need)s?\b", low)):
             return False
         if (since := _SINCE.match(source.after)) and since[1] not in low:
@@ -107,9 +125,11 @@ def _thing(low: str, source: Source) -> bool:
         return bool(_EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after))
     if re.match(r"who\b", low):
         name = source.answer
-        somebody = name[:1].isupper() and " " in name and not _THING.search(name)
+        somebody = name[:1].isupper() and " " in name.removeprefix("The ") and not _THING.search(name)
         return somebody and not _PEOPLE_NOT.search(source.before)
     if re.match(r"where\b", low):
         gone = source.before.endswith("from ") and not re.search(r"\bfrom\b", low)
+        if source.before.endswith("to ") and not _TOWARD.search(low):
+            return False
         return source.rule != "phrase" and not gone and bool(_PLACES.search(source.before))
     return True

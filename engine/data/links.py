@@ -11,7 +11,7 @@ from engine.data.stems import FORMS, plain
 
 _TOKEN = re.compile(r"[\w’'-]+|,|;")
 _ACTIVE, _PASSIVE = ("did", "does"), ("was", "were")
-_NEW = frozenset("that which who when because while where although though whether if so".split())
+_NEW = frozenset("that which who whose when because while where although though whether if so".split())
 _JOIN = ("and", "but", "then")
 _SMALL = frozenset("a an the of in on at to for from by with and or its his her their this that".split())
 _RELATIVE = frozenset("who which that he she it they".split())
@@ -21,14 +21,19 @@ _BEHIND_VERB = frozenset(
 )
 _SAME = frozenset("set put hit cut let cost spread shut".split())
 _TURNS = frozenset({"launch"})  # a rocket launches a probe, and the probe launches
+_BE = frozenset("is are was were be been has have had can could will would did do does".split())
+APART = 2  # other words between a verb that ends a question and the answer
 LEAD = 8  # words from the start of a sentence within which its subject ends
 
 
-def linked(question: str, sentence: str) -> bool:
+def linked(question: str, sentence: str, answer: str = "") -> bool:
     """Whether the subject of "did" or "was" in `question` stands to its verb in `sentence` as it should.
-    Questions without either pass."""
+    Where who does it is asked, that is `answer`, and what is asked of a verb alone stands close to it.
+    Questions of other forms pass."""
     low = [token.lower() for token in _TOKEN.findall(question) if token not in ",;"]
     start = next((place for place, word in enumerate(low) if word in (*_ACTIVE, *_PASSIVE)), None)
+    if low[:1] in (["who"], ["what"]) and (start is None or start > 1):
+        return _doer(low, [token.lower() for token in _TOKEN.findall(sentence)], answer.lower())
     if start is None or start + 2 >= len(low):
         return True
     said = [token.lower() for token in _TOKEN.findall(sentence)]
@@ -38,9 +43,45 @@ def linked(question: str, sentence: str) -> bool:
         verb = next((place for place in places if _changed(low[place], said, stems)), None)
         if verb is None:
             verb = next((place for place in places if _unchanged(low[place], said)), None)
-        return verb is not None and _does(stems, plain(low[verb]), low[start + 1 : verb])
+        if verb is None or not _does(stems, plain(low[verb]), low[start + 1 : verb]):
+            return False
+        return verb < len(low) - 1 or _close(stems, plain(low[verb]), low, answer)
     verb = next((place for place in range(start + 2, len(low)) if _is_participle(low, place)), None)
     return verb is None or not _acts(stems, plain(low[verb]), plain(low[verb - 1]))
+
+
+def _doer(low: list[str], said: list[str], answer: str) -> bool:
+    """Whether the answer does what follows "who" or "what": it stands before the verb, with no other sentence
+    between, or behind it and "by"."""
+    stems, told = [plain(token) for token in said], [plain(token) for token in _TOKEN.findall(answer)]
+    if len(low) < 2 or not told or plain(low[1]) not in stems or low[1] in _BE:
+        return True
+    size = len(told)
+    ends = [place + size for place in range(len(stems) - size + 1) if stems[place : place + size] == told]
+    for verb in (place for place, stem in enumerate(stems) if stem == plain(low[1])):
+        for end in ends:
+            between = stems[end:verb]
+            if (
+                end <= verb
+                and between.count(",") % 2 == 0
+                and (between.count(",") or not _NEW & set(between[:-1]))
+            ):
+                return True
+            if verb < end and "by" in said[verb : end - size + 1]:
+                return True
+    return False
+
+
+def _close(stems: list[str], verb: str, low: list[str], answer: str) -> bool:
+    """Whether little else is said between a verb that ends a question and the answer: "When did Giotto
+    pass?" is not asked of "passed 600 kilometres from the comet in 1986"."""
+    known, told = {plain(word) for word in low}, [plain(token) for token in _TOKEN.findall(answer)]
+    for place in (place for place, stem in enumerate(stems) if stem == verb):
+        for start in range(place + 1, len(stems)):
+            if told and stems[start : start + len(told)] == told:
+                between = [word for word in stems[place + 1 : start] if word not in known | _SMALL]
+                return len(between) <= APART
+    return True
 
 
 def _changed(word: str, said: list[str], stems: list[str]) -> bool:
@@ -72,9 +113,8 @@ def _does(stems: list[str], verb: str, subject: list[str]) -> bool:
     for place in (place for place, stem in enumerate(stems) if stem == verb):
         heads = [before for before in range(place) if stems[before] in names]
         between = stems[heads[-1] + 1 : place] if heads else []
-        # the end of what names the subject again: "That picture, the Deep Field, shows"
         if between[:1] == [","] and stems[: heads[-1]].count(",") % 2:
-            between = between[1:]
+            between = between[1:]  # behind another name of the subject: "That picture, the Deep Field, shows"
         commas = between.count(",")
         apart = commas % 2 or ";" in between or (not commas and _NEW & set(between))
         if between and between[-1] in _RELATIVE:

@@ -34,6 +34,7 @@ _POINTS = re.compile(r"\b(?:it|its|he|she|him|her|his|hers|they|them|their|this|
 _NAMED = re.compile(r" [A-Z]")
 _OWN = re.compile(r"(?<!^)[A-Z0-9`_]|::|\(\)")
 _POINTED = re.compile(r"\b(?:this|these|those|such) (?:\w+ )?(\w+)")
+_CALLED = re.compile(r"\b([a-z]{4,}) ([A-Z][\w-]+)")
 _OWNED = re.compile(r"([A-Z]\w+)['’]s? ([a-z]{3,})")
 _CLAUSE = frozenset("after before when because while who whom that which where if until since".split())
 _BEFORE_ADJECTIVE = frozenset(
@@ -67,7 +68,7 @@ def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
         return TURNED
     if _vague(question, source, rest):
         return VAGUE
-    if not reworded and not (linked(question, source.sentence) and _owns(question, source)):
+    if not reworded and not (linked(question, source.sentence, source.answer) and _owns(question, source)):
         return OTHER_ONE
     if not reworded and stems(question) - stems(f"{source.context} {source.title}") - free():
         return NEW_WORDS
@@ -108,5 +109,10 @@ def _vague(question: str, source: Source, rest: str) -> bool:
     names |= {name.lower() for term in re.findall(r"`([^`]+)`", source.sentence) for name in term.split()}
     if not _OWN.search(question) and not names & set(question[:-1].lower().split()):
         return True
+    low, called = question.lower(), _CALLED.findall(source.sentence)  # "the lander Philae": not any lander
+    for thing in {thing for thing, _ in called} & set(low[:-1].split()):
+        names = [name for other, name in called if other == thing]
+        if not any(name.lower() in low or name in source.answer for name in names):
+            return True
     pointed = {word for found in _POINTED.finditer(rest) for word in words(found[1])}
     return bool(pointed & set(words(question)))

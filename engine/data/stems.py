@@ -26,7 +26,7 @@ FORMS = {  # irregular forms, so that "find" is not new where the source says "f
         "steal": "stole stolen", "stick": "stuck", "strike": "struck", "swim": "swam", "take": "took taken",
         "teach": "taught", "tear": "tore torn", "tell": "told", "think": "thought", "throw": "threw thrown",
         "wear": "wore worn", "win": "won", "write": "wrote written", "die": "death dead",
-        "marry": "marriage", "weigh": "weight", "discover": "discovery", "launch": "launched",
+        "marry": "marriage", "discover": "discovery", "launch": "launched",
         "far": "farther farthest",
     }.items()
     for form in forms.split()
