@@ -5,7 +5,7 @@ far", somebody for "who". By the words around the answer in its sentence. Englis
 import re
 
 from engine.data.sources import Source
-from engine.data.stems import FORMS, free, stems
+from engine.data.stems import FORMS, free, plain, stems
 from engine.retrieval.words import words
 
 _LENGTH = r"kilomet|met(?:re|er)|mile|f(?:ee|oo)t|inch|light[- ]|astronomical|parsec|radi"
@@ -57,6 +57,11 @@ _PARTICIPLE = re.compile(rf"\b(?:\w+ed|{'|'.join(FORMS)}|set|put|cut|hit|built|l
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b"
 )
+_ASKING = frozenset(
+    "is was are were do does did has have had can could will would year date day month kind type sort country "
+    "city".split()
+)
+_FROM = re.compile(r"\bfrom the (\w+)")
 _TIMES = re.compile(r"times (?:the|as|mo|it|th)")
 _TOWARD = re.compile(
     r"\b(?:to|go|move|travel|send|fly|sail|head|lead|take|bring|carry|return|deliver|transfer|come)\b"
@@ -81,7 +86,10 @@ def fits(question: str, source: Source) -> bool:
     if source.rule == "quantity":
         return _quantity(low, source)
     if source.rule == "when":
-        return not re.match(r"when (?:is|was|are|were)\b", low) or bool(_PARTICIPLE.search(low))
+        if not re.match(r"(?:when|(?:in |on )?(?:what|which) \w+) (?:is|was|are|were)\b", low):
+            return True
+        said = [found for found in _PARTICIPLE.findall(low) if found in source.before]
+        return bool(_PARTICIPLE.search(low)) and not any("," in source.before.rsplit(one)[-1] for one in said)
     if source.rule == "why":
         told = stems(source.before) - free()
         return len(stems(question) & told) >= CLAUSE * len(told)
@@ -99,7 +107,15 @@ def _quantity(low: str, source: Source) -> bool:
         source.answer.endswith(" of all") or _TIMES.search(source.answer + source.after[:4])
     ):
         return False  # "1.5 times" of what is said behind it
-    if not _AUXILIARY.search(low):
+    if not _AUXILIARY.search(low) or (
+        _FROM.search(low) and (other := _FROM.search(told)) and other[1] not in low
+    ):
+        return False
+    if re.match(r"how much\b", low) and re.search(rf"{_LENGTH}|degree", told):
+        return False
+    if re.match(r"(?:\w+ )?how far\b", low) and re.match(r" (?:across|wide|in diameter)", source.after):
+        return False
+    if low.endswith("have?") and not re.search(r"\b(?:has|have|had) $", before):
         return False
     lasting = re.match(r"how long (?:is|was|are|were)\b", low)
     if lasting and re.search(_TIME, told) and not _PARTICIPLE.search(low):
@@ -109,7 +125,8 @@ def _quantity(low: str, source: Source) -> bool:
             return False
         if _EVERY.search(before) or (_WITHIN.search(before) and not re.search(r"\b(?:take|need)s?\b", low)):
             return False
-        if (since := _SINCE.match(source.after)) and since[1] not in low:
+        since = _SINCE.match(f" {source.answer.split()[-1]} ") or _SINCE.match(source.after)
+        if since and since[1] not in low:
             return False
     if many := re.match(r"(?:\w+ )?how many ((?:\w+ ){1,3})", low):
         return bool(set(words(many[1])) & set(words(told)))
@@ -119,13 +136,18 @@ def _quantity(low: str, source: Source) -> bool:
 def _thing(low: str, source: Source) -> bool:
     """What something is is said to be it; somebody has a name of two words; a place has a preposition."""
     named = _NAME_OF.search(low)
-    if named and (named[1] not in source.sentence.lower() or len(stems(low) - free()) < 2):
+    if named and (named[1] not in source.sentence.lower() or len(stems(low) - free()) < 3):
         return False
-    if named or _IS.match(low):
+    if re.match(r"what (?:does|did|do) .*\bhave\?$", low) or not _sort(low, source):
+        return False
+    if not low.startswith("who") and (named or _IS.match(low)):
         return bool(_EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after))
     if re.match(r"who\b", low):
         name = source.answer
         somebody = name[:1].isupper() and " " in name.removeprefix("The ") and not _THING.search(name)
+        equals = _EQUALS_BEFORE.search(source.before) or _EQUALS_AFTER.match(source.after)
+        if _IS.match(low) and not equals:
+            return False
         return somebody and not _PEOPLE_NOT.search(source.before)
     if re.match(r"where\b", low):
         gone = source.before.endswith("from ") and not re.search(r"\bfrom\b", low)
@@ -133,3 +155,13 @@ def _thing(low: str, source: Source) -> bool:
             return False
         return source.rule != "phrase" and not gone and bool(_PLACES.search(source.before))
     return True
+
+
+def _sort(low: str, source: Source) -> bool:
+    """Whether the sort of thing that is asked for ("which planet") is spoken of around the answer."""
+    found = re.match(r"(?:in )?(?:what|which) ([a-z]+) (?!of\b)", low)
+    if not found or found[1] in _ASKING:
+        return True
+    return plain(found[1]) in {
+        plain(word) for word in re.findall(r"[\w-]+", f"{source.context} {source.title}")
+    }

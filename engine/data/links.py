@@ -32,7 +32,8 @@ def linked(question: str, sentence: str, answer: str = "") -> bool:
     Questions of other forms pass."""
     low = [token.lower() for token in _TOKEN.findall(question) if token not in ",;"]
     start = next((place for place, word in enumerate(low) if word in (*_ACTIVE, *_PASSIVE)), None)
-    if low[:1] in (["who"], ["what"]) and (start is None or start > 1):
+    doer = start is None or (low[0] == "who" and start > 1) or (low[start] in _PASSIVE and start > 3)
+    if low[:1] in (["who"], ["what"]) and doer:
         return _doer(low, [token.lower() for token in _TOKEN.findall(sentence)], answer.lower())
     if start is None or start + 2 >= len(low):
         return True
@@ -95,7 +96,7 @@ def _changed(word: str, said: list[str], stems: list[str]) -> bool:
 def _unchanged(word: str, said: list[str]) -> bool:
     """Whether the source has a word as a verb that does not change: behind "to", "will" or several who do
     it."""
-    return any(
+    return word not in _SMALL and any(
         other == word
         and place
         and (

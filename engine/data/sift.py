@@ -111,8 +111,8 @@ def _vague(question: str, source: Source, rest: str) -> bool:
         return True
     low, called = question.lower(), _CALLED.findall(source.sentence)  # "the lander Philae": not any lander
     for thing in {thing for thing, _ in called} & set(low[:-1].split()):
-        names = [name for other, name in called if other == thing]
-        if not any(name.lower() in low or name in source.answer for name in names):
+        owners = [name for other, name in called if other == thing]
+        if not any(name.lower() in low or name in source.answer for name in owners):
             return True
     pointed = {word for found in _POINTED.finditer(rest) for word in words(found[1])}
     return bool(pointed & set(words(question)))

@@ -42,9 +42,7 @@ _FOLLOWS = re.compile(  # what may stand behind a name that is a thing by itself
     r"\w+(?:ed|es|[^s]s|ing|ly)|"
     rf"{'|'.join(FORMS)})"
 )
-_PHRASE = re.compile(
-    r"(?:an? |the (?=[\w-]+ ))(?!(?:first|last|other)$|(?:same|other|following|next|such)\b)[\w-]+"
-)
+_PHRASE = re.compile(r"(?:an?|the) (?!(?:same|other|following|next|such|whole|entire)\b)[\w-]+ [\w-]+")
 _VERB_IN = re.compile(rf" (?:\w+ed|\w+ing|{'|'.join(FORMS)})$")
 LEAST_WORDS, MOST_WORDS = 5, 60
 

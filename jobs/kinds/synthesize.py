@@ -67,7 +67,7 @@ def run(job: Job) -> str:
     settings = {
         "writer": spec.writer,
         "target": spec.target,
-        "seconds": spec.write_seconds,
+        "write_seconds": spec.write_seconds,
         "seed": spec.seed,
         "k": spec.k,
         "kinds": wanted,

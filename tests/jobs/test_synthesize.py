@@ -15,7 +15,7 @@ from engine.data import written
 from tests.commands import ROOT, Command, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-PAGES = ("bm25", "calibration", "chunking", "dpo", "latency", "lora", "qlora", "refusals")
+PAGES = ("bm25", "calibration", "chunking", "lora", "refusals")
 ASKED = ("synthesize", "--name", "pages", "--writer", "bantam-small", "--target", "5000", "--json")
 FILES = ("questions.jsonl", written.FILE, written.DROPPED)
 
@@ -50,7 +50,7 @@ def test_killed_three_times_it_ends_with_the_rows_of_an_unbroken_run(here: Comma
     assert here("import", str(pages), "--name", "pages", home=peace).code == 0
     shutil.copytree(peace, fire)
     whole = json.loads(here(*ASKED, "--write-seconds", "3000", home=peace).out)
-    assert whole["kept"] > 10 and not rounds(peace)
+    assert whole["kept"] > 3 and not rounds(peace)
     seen: set[str] = set()
     for count in (1, 3, 6):
         left = killed_after(fire, count)
