@@ -58,8 +58,8 @@ _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|might|must)\b"
 )
 _ASKING = frozenset(
-    "is was are were do does did has have had can could will would year date day month kind type sort country "
-    "city".split()
+    "is was are were do does did has have had can could would will year date day month kind type sort "
+    "country city".split()
 )
 _FROM = re.compile(r"\bfrom the (\w+)")
 _TIMES = re.compile(r"times (?:the|as|mo|it|th)")

@@ -44,6 +44,12 @@ _FOLLOWS = re.compile(  # what may stand behind a name that is a thing by itself
 )
 _PHRASE = re.compile(r"(?:an?|the) (?!(?:same|other|following|next|such|whole|entire)\b)[\w-]+ [\w-]+")
 _VERB_IN = re.compile(rf" (?:\w+ed|\w+ing|{'|'.join(FORMS)})$")
+_MEASURE = re.compile(
+    r"met(?:re|er)|mile|inch|gram|pound|ton|degree|second|minute|hour|day|week|month|year|centur|decade|percent|"
+    r"%|million|billion|times|light|[$€£]"
+)
+_OF = re.compile(r"\b(?:of|on|at|to|around|with|for|from|into|and) (?:the )?$")
+_IN = re.compile(r"\b(?:in|by|called|named|near) (?:the )?$")
 LEAST_WORDS, MOST_WORDS = 5, 60
 
 
@@ -114,6 +120,20 @@ def sources(index: Index, per_sentence: int, kinds: frozenset[str], rng: random.
                 )
     rng.shuffle(found)
     return found
+
+
+def likely(source: Source) -> bool:
+    """Whether a question about `source` is likely to be kept. On the sample `space` 36 of 100 of these were
+    and 6 of 100 others: reasons, dates and measures ask for themselves, a name that tells of what or whither
+    something is does not."""
+    if source.rule in ("when", "why", "term"):
+        return True
+    if source.rule == "quantity":
+        return bool(_MEASURE.search(source.answer))
+    if source.rule == "name":
+        long = " " in source.answer or bool(_IN.search(source.before))
+        return long and not _OF.search(source.before)
+    return source.answer.startswith("a")
 
 
 def _stands(span: Span, after: str) -> bool:

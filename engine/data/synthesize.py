@@ -22,7 +22,7 @@ from engine.data.reword import near_words, reword
 from engine.data.rounds import Rounds
 from engine.data.roundtrip import KNOWN, REPEATED, Gate, Try
 from engine.data.sift import KEPT
-from engine.data.sources import Source, openings, sources
+from engine.data.sources import Source, likely, openings, sources
 from engine.data.tally import tell
 from engine.data.written import KINDS, Dropped, Stands, Written, written
 from engine.inference.model import Loaded
@@ -31,14 +31,13 @@ from engine.progress import Progress, Report, silent
 from engine.retrieval.index import Index
 
 VERSION = 5  # raise it when other questions come out: those written before are not taken again
-ROUND = 32  # sentences asked about between two looks at the clock
-TURNS = 2  # times that a span is asked for, the second time with another opening
+ROUND = 96  # spans asked for between two looks at the clock, at least
 FINAL = (KNOWN, REPEATED)  # asked in other words it would be no other question
 BATCH = 96
 SHARE = 10  # of so many questions one is over two passages, and one without an answer
-# Of a round the least sure are dropped: the mean log-probability tells good from bad (AUROC .73), but on a
-# scale that is each writer's own.
-DOUBTED_SHARE = 0.3
+# Of a round the least sure are dropped, fewer among likely spans: the mean log-probability tells good from bad
+# (AUROC .73), but on a scale that is each writer's own.
+DOUBTED = (0.23, 0.35, 0.35)
 
 
 @dataclass(frozen=True)
@@ -129,18 +128,20 @@ def synthesize(
     report(Progress("write questions", 0, target, "questions"))
     groups = sources(index, per_sentence, frozenset(kinds), random.Random(seed))
     tasks = [_Task(source) for group in groups for source in group]
-    for turn in range(TURNS):
-        tasks = _turn(run, writer, tasks, turn)
+    first = [task for task in tasks if likely(task.source)]
+    again = _turn(run, writer, first, 0)
+    _turn(run, writer, again, 1)
+    _turn(run, writer, [task for task in tasks if not likely(task.source)], 2)
     plain = list(run.kept)
     _derive(run, index, plain, kinds)
-    again, reworded = _reword(run, index, plain, rewordings, seed)
+    others, reworded = _reword(run, index, plain, rewordings, seed)
     tell(run.counts, report)
-    rows = written(index, [*run.kept, *again], writer.name, k, negatives)
+    rows = written(index, [*run.kept, *others], writer.name, k, negatives)
     return Synthesis(rows, tuple(run.dropped), dict(run.counts), dict(reworded), run.spent)
 
 
 def _turn(run: _Run, writer: Loaded, tasks: Sequence[_Task], turn: int) -> list[_Task]:
-    """Ask for each span; give back those whose question was not kept."""
+    """Ask for each span; give back those whose question was not kept, to be asked for in another way."""
     left = []
     for number, batch in enumerate(_rounds(tasks)):
         if run.over:
@@ -149,7 +150,7 @@ def _turn(run: _Run, writer: Loaded, tasks: Sequence[_Task], turn: int) -> list[
             run,
             f"write-{turn}-{number:05d}",
             [task.source for task in batch],
-            partial(_asked, run.gate, writer, batch),
+            partial(_asked, run.gate, writer, batch, DOUBTED[turn]),
         )
         for task, (question, verdict) in zip(batch, found, strict=True):
             source = task.source
@@ -183,17 +184,22 @@ def _round(
 
 
 def _rounds(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:
-    """The tasks about ROUND sentences at a time."""
-    sentences = [[*group] for _, group in groupby(tasks, _sentence)]
-    for start in range(0, len(sentences), ROUND):
-        yield [task for group in sentences[start : start + ROUND] for task in group]
+    """The tasks about ROUND at a time, those of one sentence together."""
+    batch: list[_Task] = []
+    for _, group in groupby(tasks, _sentence):
+        batch += group
+        if len(batch) >= ROUND:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _sentence(task: _Task) -> tuple[int, str]:
     return task.source.chunk, task.source.sentence
 
 
-def _asked(gate: Gate, writer: Loaded, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
+def _asked(gate: Gate, writer: Loaded, tasks: Sequence[_Task], doubted: float) -> tuple[list[str], list[str]]:
     """A question for each task, and KEPT or why not."""
     wishes = []
     for _, group in groupby(tasks, _sentence):
@@ -202,7 +208,7 @@ def _asked(gate: Gate, writer: Loaded, tasks: Sequence[_Task]) -> tuple[list[str
         begin = tuple(openings(task.source, task.asked) for task in some)
         wishes.append(Wish((some[0].source.sentence,), answers, begin))
     found = [one for rows in ask(writer, wishes) for one in rows]
-    least = sorted(one.logprob for one in found)[int(DOUBTED_SHARE * len(found))]
+    least = sorted(one.logprob for one in found)[int(doubted * len(found))]
     tries = [Try(task.source, one.text, one.logprob < least) for task, one in zip(tasks, found, strict=True)]
     return [one.question for one in tries], gate.verdicts(tries)
 

@@ -172,7 +172,6 @@ def test_a_run_that_was_interrupted_goes_on_and_ends_with_the_same(
 ) -> None:
     """Stopped at every report once: no finished round is written again, and nothing differs."""
     monkeypatch.setattr(synthesizing, "ROUND", 8)
-    monkeypatch.setattr(synthesizing, "TURNS", 1)
     written: list[Any] = []
     monkeypatch.setattr(synthesizing, "ask", lambda *given: written.append(given) or ask(*given))
     whole = synthesize(index, small, reader, rewordings=1, seconds=600)
