@@ -62,12 +62,7 @@ class QuickstartSpec(BaseModel):
     learning_rate: float = Field(
         0.0, ge=0, le=0.1, description="peak learning rate; 0 takes the usual one for the model's size"
     )
-    epochs: float = Field(
-        0.0,
-        ge=0,
-        le=50,
-        description="passes over the training rows; 0 takes the usual number for the model's size",
-    )
+    epochs: float = Field(1.0, gt=0, le=50, description="passes over the training rows")
     timed: int = Field(30, ge=1, le=10_000, description="test questions that are timed one by one")
     device: Literal["auto", "cuda", "mps", "cpu"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="seed of everything that is drawn by chance")

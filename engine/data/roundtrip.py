@@ -58,12 +58,9 @@ class Gate:
             self.kept.setdefault(normalize(one.source.answer), []).append(vector)
 
     def verdicts(self, tries: Sequence[Try], *, reworded: bool = False) -> list[str]:
-        """KEPT or why not, for each; what is kept is remembered. A reworded question may use new words, be
-        near the one it was made of and miss its source."""
-        found = [
-            wrong(one.question, one.source, reworded=reworded) or (DOUBTED if one.doubted else "")
-            for one in tries
-        ]
+        """KEPT or why not, for each; what is kept is remembered. A reworded question, whose words were looked
+        at before, may be near the one it was made of and miss its source."""
+        found = ["" if reworded else self._by_words(one) for one in tries]
         left = [place for place, verdict in enumerate(found) if not verdict]
         vectors = dict(zip(left, self.index.embedder.vectors([tries[p].question for p in left]), strict=True))
         served = {} if reworded else self._search(tries, vectors)
@@ -106,6 +103,9 @@ class Gate:
                 return NOT_READ
         self.remember([source], [vector])
         return KEPT
+
+    def _by_words(self, one: Try) -> str:
+        return wrong(one.question, one.source) or (DOUBTED if one.doubted else "")
 
     def _near(self, one: Try, vector: Any) -> bool:
         same = self.kept.get(normalize(one.source.answer), ())

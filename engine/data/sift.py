@@ -47,9 +47,8 @@ _BEHIND_VERB = frozenset(
 )
 
 
-def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
-    """Why `question` is dropped, "" if nothing speaks against it. A reworded one may use other words than its
-    source has."""
+def wrong(question: str, source: Source) -> str:
+    """Why `question` is dropped, "" if nothing speaks against it."""
     low = question.lower()
     if not question.endswith("?") or len(question.split()) < 4 or _past(low.rstrip("?").split()):
         return NOT_A_QUESTION
@@ -68,9 +67,9 @@ def wrong(question: str, source: Source, *, reworded: bool = False) -> str:
         return TURNED
     if _vague(question, source, rest):
         return VAGUE
-    if not reworded and not (linked(question, source.sentence, source.answer) and _owns(question, source)):
+    if not linked(question, source.sentence, source.answer) or not _owns(question, source):
         return OTHER_ONE
-    if not reworded and stems(question) - stems(f"{source.context} {source.title}") - free():
+    if stems(question) - stems(f"{source.context} {source.title}") - free():
         return NEW_WORDS
     return ""
 

@@ -1,6 +1,7 @@
 """Questions for training, written from the documents alone by a small model: choose spans, have it ask for
 them, keep what survives (engine/data/roundtrip.py), and make of those questions over two passages and ones
-without an answer (engine/data/derive.py). Each may also be reworded with near words, checked in the same way.
+without an answer (engine/data/derive.py). Each may also be asked in another form (engine/data/reword.py),
+which is read back too.
 
 What is finished is kept round by round, so that a run that was killed goes on. The same with a teacher on a
 server: engine/data/compose.py. Knows no trainer.
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from engine.data import derive
 from engine.data.ask import Wish, ask
 from engine.data.records import Question
-from engine.data.reword import near_words, reword
+from engine.data.reword import NO_FORM, forms
 from engine.data.rounds import Rounds
 from engine.data.roundtrip import KNOWN, REPEATED, Gate, Try
 from engine.data.sift import KEPT
@@ -35,8 +36,8 @@ ROUND = 96  # spans asked for between two looks at the clock, at least
 FINAL = (KNOWN, REPEATED)  # asked in other words it would be no other question
 BATCH = 96
 SHARE = 10  # of so many questions one is over two passages, and one without an answer
-# Of a round the least sure are dropped, fewer among likely spans: the mean log-probability tells good from bad
-# (AUROC .73), but on a scale that is each writer's own.
+# Of a round the least sure are dropped, fewer among likely spans: the mean log-probability tells good from
+# bad (AUROC .73), but on a scale that is each writer's own.
 DOUBTED = (0.23, 0.35, 0.35)
 
 
@@ -134,7 +135,7 @@ def synthesize(
     _turn(run, writer, [task for task in tasks if not likely(task.source)], 2)
     plain = list(run.kept)
     _derive(run, index, plain, kinds)
-    others, reworded = _reword(run, index, plain, rewordings, seed)
+    others, reworded = _reword(run, plain, rewordings, seed)
     tell(run.counts, report)
     rows = written(index, [*run.kept, *others], writer.name, k, negatives)
     return Synthesis(rows, tuple(run.dropped), dict(run.counts), dict(reworded), run.spent)
@@ -230,29 +231,30 @@ def _derive(run: _Run, index: Index, plain: Sequence[Stands], kinds: Sequence[st
                 run.dropped.append(Dropped(one.question, one.answer, one.sources[-1].sentence, verdict))
 
 
-def _reword(
-    run: _Run, index: Index, plain: Sequence[Stands], times: int, seed: int
-) -> tuple[list[Stands], Counter[str]]:
-    near = near_words(index.embedder) if times and plain else {}
-    tries = [one for one in plain for _ in range(times)]
+def _reword(run: _Run, plain: Sequence[Stands], times: int, seed: int) -> tuple[list[Stands], Counter[str]]:
+    """Up to `times` other forms of each question, those that are kept, and the counts by reason."""
+    rng = random.Random(seed)
+    tries: list[tuple[Stands, str]] = []
     counts: Counter[str] = Counter()
+    for one in plain if times else ():
+        others = forms(one.question, one.answer)
+        tries += [(one, said) for said in rng.sample(others, min(times, len(others)))]
+        counts[NO_FORM] += not others
     found = []
     run.report(Progress("reword questions", 0, len(tries), "questions"))
     for start in range(0, len(tries), BATCH):
-        batch, name = tries[start : start + BATCH], f"reword-{start:06d}"
-        make = partial(_reworded, run.gate, batch, near, random.Random(f"{seed} {name}"))
-        for one, (said, verdict) in zip(
-            batch, _round(run, name, [one.sources[0] for one in batch], make), strict=True
+        batch = tries[start : start + BATCH]
+        about, name = [one.sources[0] for one, _ in batch], f"reword-{start:06d}"
+        for (one, _), (said, verdict) in zip(
+            batch, _round(run, name, about, partial(_reworded, run.gate, batch)), strict=True
         ):
             counts[verdict] += 1
             if verdict == KEPT:
                 found.append(Stands(one.kind, said, one.answer, one.sources, one.question))
         run.report(Progress("reword questions", min(start + BATCH, len(tries)), len(tries), "questions"))
-    return found, counts
+    return found, +counts
 
 
-def _reworded(
-    gate: Gate, batch: Sequence[Stands], near: dict[str, list[str]], rng: random.Random
-) -> tuple[list[str], list[str]]:
-    tries = [Try(one.sources[0], reword(one.question, near, rng)) for one in batch]
+def _reworded(gate: Gate, batch: Sequence[tuple[Stands, str]]) -> tuple[list[str], list[str]]:
+    tries = [Try(one.sources[0], said) for one, said in batch]
     return [one.question for one in tries], gate.verdicts(tries, reworded=True)

@@ -8,7 +8,7 @@ then a refusal), and rows without evidence. Knows no trainer.
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from engine.data.records import Question
@@ -19,8 +19,9 @@ from engine.progress import Progress, Report, silent
 from engine.retrieval.compress import compress
 from engine.retrieval.index import Index
 from engine.retrieval.search import search_many
+from engine.training.noise import near_words, noised
 
-VERSION = 4  # raise it when rows come out differently: adapters made of other rows are not taken again
+VERSION = 5  # raise it when rows come out differently: adapters made of other rows are not taken again
 FOCUSED, GROUNDED, WITHHELD, CLOSED = "focused", "grounded", "withheld", "closed-book"
 TWO = "two"  # the kind of a question over two passages: one sentence alone does not answer it
 KINDS = (FOCUSED, GROUNDED, WITHHELD, CLOSED)
@@ -41,16 +42,18 @@ class Row:
 
 
 class Mixture(NamedTuple):
-    """Of how many questions a row of each kind is made, 0..1."""
+    """Of how many questions a row of each kind is made, 0..1; `noised` of how many a copy is added, with near
+    words in place of its own (engine/training/noise.py), of which rows are made in the same way."""
 
     focused: float
     joint: float
     withheld: float
     closed_book: float
+    noised: float
 
 
-CHEAP = Mixture(focused=1.0, joint=0.3, withheld=0.0, closed_book=1.0)
-AS_SERVED = Mixture(focused=0.3, joint=1.0, withheld=0.3, closed_book=0.1)
+CHEAP = Mixture(focused=1.0, joint=0.3, withheld=0.0, closed_book=1.0, noised=0.7)
+AS_SERVED = Mixture(focused=0.2, joint=0.8, withheld=0.2, closed_book=0.1, noised=0.5)
 
 
 def usual_mixture(parameters: float) -> Mixture:
@@ -86,6 +89,7 @@ def rows(
     Evidence that the retriever missed takes the place of the weakest bullet. The order is shuffled by `seed`.
     """
     rng = random.Random(seed)
+    questions = [*questions, *_copies(questions, index, mixture.noised, rng)]
     asked = [question.question for question in questions]
     vectors = index.embedder.vectors(asked)
     found = search_many(index, asked, k, vectors=vectors)
@@ -120,6 +124,13 @@ def rows(
         report(Progress("rows", done, len(questions), "questions"))
     rng.shuffle(made)
     return made
+
+
+def _copies(questions: Sequence[Question], index: Index, share: float, rng: random.Random) -> list[Question]:
+    """A share of the questions in near words, so that nothing learns to look for a question's own words."""
+    near = near_words(index.embedder) if share else {}
+    some = [question for question in questions if rng.random() < share]
+    return [replace(question, question=noised(question.question, near, rng)) for question in some]
 
 
 def holds(text: str, question: Question) -> bool:

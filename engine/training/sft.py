@@ -31,7 +31,7 @@ class LoraSpec(BaseModel):
     alpha: int = Field(32, ge=1, le=1024, description="scale: the update is multiplied by alpha / r")
     dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak learning rate, cosine to zero")
-    epochs: float = Field(2.0, gt=0, le=100, description="passes over the rows")
+    epochs: float = Field(1.0, gt=0, le=100, description="passes over the rows")
     max_length: int = Field(
         1024, ge=32, le=131072, description="longest row in tokens; longer rows are left out and counted"
     )
@@ -214,12 +214,6 @@ def usual_rate(parameters: float) -> float:
     """A peak learning rate for LoRA SFT of a model of that many millions of parameters: small
     models take larger ones."""
     return 5e-4 if parameters and parameters < 50 else 8e-4 if parameters and parameters < 500 else 2e-4
-
-
-def usual_epochs(parameters: float) -> float:
-    """Passes over the rows: one for a tiny model, which has learned to answer from evidence before; two for
-    others, which learn it here."""
-    return 1.0 if 0 < parameters < 50 else 2.0
 
 
 def usual_batch(parameters: float) -> int:

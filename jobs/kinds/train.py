@@ -49,12 +49,7 @@ class Spec(Frozen):
     learning_rate: float = Field(
         0.0, ge=0, le=0.1, description="peak learning rate; 0 takes the usual one for the model's size"
     )
-    epochs: float = Field(
-        0.0,
-        ge=0,
-        le=50,
-        description="passes over the training rows; 0 takes the usual number for the model's size",
-    )
+    epochs: float = Field(1.0, gt=0, le=50, description="passes over the training rows")
     batch: int = Field(
         0,
         ge=0,
@@ -92,7 +87,7 @@ def lora(spec: Spec, device: str) -> sft.LoraSpec:
         alpha=spec.alpha or 2 * spec.r,
         dropout=spec.dropout,
         learning_rate=rate,
-        epochs=spec.epochs or sft.usual_epochs(parameters),
+        epochs=spec.epochs,
         max_length=spec.max_length,
         batch=spec.batch or sft.usual_batch(parameters),
         micro_batch=spec.micro_batch or sft.usual_micro_batch(parameters, device),

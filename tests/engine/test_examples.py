@@ -38,7 +38,8 @@ ALL = {"joint": 1.0, "withheld": 1.0, "closed_book": 1.0}
 
 def made(small: Any, index: Any, questions: Sequence[Question] = QUESTIONS, **options: Any) -> list[Row]:
     shares = {name: options.pop(name) for name in Mixture._fields if name in options}
-    return rows(questions, index, small.tokenizer, mixture=CHEAP._replace(**shares), **options)
+    mixture = CHEAP._replace(noised=0.0)._replace(**shares)
+    return rows(questions, index, small.tokenizer, mixture=mixture, **options)
 
 
 def of(kind: str, found: Sequence[Row]) -> list[Row]:
@@ -194,11 +195,25 @@ def test_a_model_that_learns_the_task_sees_most_evidence_as_it_is_served(
     """Rows of one bullet always cite [1]: where they outnumbered the others, SmolLM2 cited [1] whatever it
     read (citation precision 60 instead of 81)."""
     assert (usual_mixture(8.5), usual_mixture(135), usual_mixture(0)) == (CHEAP, AS_SERVED, AS_SERVED)
-    found = made(small, corpus_index, QUESTIONS * 12, **AS_SERVED._asdict())
+    found = made(small, corpus_index, QUESTIONS * 12, **AS_SERVED._replace(noised=0.0)._asdict())
     counts = Counter(row.kind for row in found)
-    assert counts[GROUNDED] == 12 * len(QUESTIONS) > 2 * counts[FOCUSED]
+    assert 12 * len(QUESTIONS) > counts[GROUNDED] > 2 * counts[FOCUSED]
     assert counts[CLOSED] < counts[GROUNDED] / 4
     assert 0 < counts[FOCUSED] < counts[GROUNDED] / 2
+
+
+def test_a_share_of_the_questions_is_asked_again_in_near_words(small: Any, corpus_index: Any) -> None:
+    """With the same answers over what is retrieved for the near words, or the evidence itself."""
+    own = Counter(small.tokenizer.decode(row.completion) for row in made(small, corpus_index, **ALL))
+    both = made(small, corpus_index, **ALL, noised=1.0)
+    closed = [row for row in both if row.kind == CLOSED]
+    assert len(closed) == 2 * len(QUESTIONS) > len({tuple(row.prompt) for row in closed}) / 2
+    assert len({tuple(row.prompt) for row in closed}) > len(QUESTIONS)
+    assert {small.tokenizer.decode(row.completion) for row in both} <= own.keys() | {
+        small.tokenizer.decode(row.completion) for row in both if row.kind == GROUNDED
+    }
+    again = made(small, corpus_index, **ALL, noised=1.0)
+    assert [row.prompt for row in again] == [row.prompt for row in both]
 
 
 def test_a_question_that_has_no_answer_is_one_refusal_over_what_is_served(
