@@ -21,7 +21,10 @@ _INSTITUTION = re.compile(
     r"\b(?:Agency|Observatory|University|Institute|Center|Centre|Company|Society|Council|Academy|Union|"
     r"Church|Foundation|Laboratory|Program(?:me)?|Team|Group|Police|States|Kingdom|Space)\b"
 )
-_BY_PLACE = re.compile(r"\b(?:of|in|on|at|to|by|from|with|for|into|over|towards?|around|near)\?$")
+_BY_PLACE = re.compile(
+    r"\b(?:of|in|on|at|to|by|from|with|for|into|over|towards?|around|near|outside|inside|through|across|above|"
+    r"below|behind|under|along)\?$"
+)
 _MOVES = re.compile(r"\b(?:go|travel|fly|move|sail|head|land|return|lead|sent|launched|moved|taken)\b")
 _CLAUSE = re.compile(r"\b(?:when|while|after|before|that|which|who|if|as|than|compared)\b")
 _MEASURES = {
