@@ -6,7 +6,7 @@ no screen.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -171,7 +171,8 @@ class Desk:
                 tiers.append(self._remote(setup))
             elif not (name == "large" and len(setup.tiers) > 1 and self._cannot(opened)):
                 tiers.append(name)
-        return replace(opened.ladder(*tiers), calibrations=_calibrations(opened))
+        known = _known(opened)
+        return replace(opened.ladder(*tiers), calibrations=known.calibrations, router=known.router)
 
     def _remote(self, setup: SetUp) -> Any:
         from engine.endpoint import Endpoint
@@ -206,10 +207,11 @@ class Desk:
             return self._opened[name][1]
 
 
-def _calibrations(opened: Opened) -> Mapping[str, Any]:
-    """What turns each tier's verifier score into P(correct): of the last calibration, else of the arm."""
+def _known(opened: Opened) -> "Parts":
+    """Where the calibrations and the router are from: the last calibration, else the arm, which has none of
+    the latter."""
     found = opened.cascade()
-    return found[0].calibrations if found else opened.parts().calibrations
+    return found[0] if found else opened.parts()
 
 
 def _offer(opened: Opened, endpoints: bool) -> Offer:

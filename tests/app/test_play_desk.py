@@ -16,37 +16,31 @@ from engine.errors import ConfigError, ModelError
 from engine.inference.events import Event, Token
 from engine.inference.orchestrator import Parts
 from engine.inference.spec import AnswerSpec
+from jobs.cascade import cascade
+from jobs.opened import Opened
 from tests.app.scripted import QUESTION, accepted
+from tests.jobs.test_cascade import MADE_OF, kept
 from tests.servers import Server, serving
 
 GONE = "The hub cannot be reached to fetch the large model: check the network."
 
 
-class Opened:
-    """An experiment that has been opened, as far as the desk looks."""
+class Experiment(Opened):
+    """An experiment without models or index. Its calibration, where it has one, is a real one."""
 
     def __init__(self, place: Path) -> None:
-        self.name, self.place, self.arm, self.reader = "space", place, "lora+rag+compress", object()
-        self.manifest = {"spec": {"small": "bantam-small", "large": "big"}}
-        self.adapter: Path | None = place / "adapter"
-        self.titles = {"titan": "Titan"}
-        self.calibrated: dict[str, Any] | None = None
+        arm = {"answer": {"tau": 0.2}, "threshold": None}
+        spec = {"small": "small", "large": "large"}
+        super().__init__("space", place, {**MADE_OF, "spec": spec, "arms": {"lora+rag+compress": arm}})
+        asked = [Question(f"q{n}", f"Question {n}?", ("yes",), split="test") for n in range(30)]
+        vars(self).update(index=None, reader=object(), adapter=place / "adapter", titles={"titan": "Titan"})
+        vars(self).update(questions=(*asked, Question("u", "Unanswerable?", split="test")))
         self.words: list[str] = []
         self.misfit = ""
         self.lost = False
         self.asked = 0
-        asked = [Question(f"q{n}", f"Question {n}?", ("yes",), split="test") for n in range(30)]
-        self.test = self.questions = (*asked, Question("u", "Unanswerable?", split="test"))
 
-    def spec(self) -> AnswerSpec:
-        return AnswerSpec(tau=0.2)
-
-    def cascade(self) -> Any:
-        if self.calibrated is None:
-            return None
-        return Parts(None, calibrations={"small": "fitted"}), AnswerSpec(tau=0.1, accept=0.62, samples=3)  # type: ignore[dict-item]
-
-    def parts(self) -> Parts:
+    def parts(self, arm: str | None = None) -> Parts:
         return Parts(None)
 
     def warnings(self, tier: str) -> list[str]:
@@ -73,9 +67,10 @@ class Lost:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    monkeypatch.setenv("BANTAM_HOME", str(tmp_path))
     write_json(tmp_path / "manifest.json", {})
-    found = Opened(tmp_path)
+    found = Experiment(tmp_path)
     monkeypatch.setattr(desks, "open_experiment", lambda name, device: found)
     return found
 
@@ -102,36 +97,45 @@ def setup(*tiers: str) -> SetUp:
     return made(tiers, {}, AnswerSpec(tau=0.2, accept=0.7))
 
 
-def test_without_a_calibration_the_defaults_are_the_arms_and_it_is_said(opened: Opened) -> None:
+def test_without_a_calibration_the_defaults_are_the_arms_and_it_is_said(opened: Experiment) -> None:
     offer = Desk().offer("space")
     assert offer.usual == ("adapter", "large") and offer.answer.tau == 0.2 and not offer.calibrated
     assert "No cascade was calibrated for space" in offer.notes[0]
 
 
-def test_the_last_calibration_gives_tiers_thresholds_and_beliefs(opened: Opened, served: list[Parts]) -> None:
-    opened.calibrated = {"order": ["small", "large"]}
+def test_the_last_calibration_gives_tiers_thresholds_beliefs_and_router(
+    opened: Experiment, served: list[Parts]
+) -> None:
+    """The router's threshold once came without the router, and was held against a cosine."""
+    kept("space", easy=True)
+    dials = cascade("space", budget=0.5, route=True)["settings"]
     offer = Desk().offer("space")
     assert offer.calibrated and offer.usual == ("small", "large") and offer.notes == ()
-    assert (offer.answer.accept, offer.answer.samples) == (0.62, 3)
-    told(Desk(), "small")
-    assert served[0].calibrations == {"small": "fitted"}
+    chosen = {name: getattr(offer.answer, name) for name in ("accept", "tau", "route")}
+    assert chosen == {name: dials[name] for name in chosen} and chosen["route"] > 0
+    list(Desk().events("space", SetUp(tiers=offer.usual, answer=offer.answer), QUESTION))
+    believes = opened.cascade()[0]  # type: ignore[index]
+    assert set(served[0].calibrations) == {"small", "large"}
+    assert (served[0].calibrations, served[0].router) == (believes.calibrations, believes.router)
+    assert served[0].router is not None
 
 
-def test_examples_are_spread_over_the_test_questions_with_one_unanswerable(opened: Opened) -> None:
+def test_examples_are_spread_over_the_test_questions_with_one_unanswerable(opened: Experiment) -> None:
     examples = Desk().offer("space").examples
     assert (
         len(examples) == desks.EXAMPLES and examples[-1] == "Unanswerable?" and examples[0] == "Question 0?"
     )
 
 
-def test_an_experiment_without_an_adapter_offers_none(opened: Opened) -> None:
-    opened.adapter, opened.arm = None, "rag+compress"
+def test_an_experiment_without_an_adapter_offers_none(opened: Experiment) -> None:
+    opened.adapter = None
+    opened.manifest["arms"]["rag+compress"] = opened.manifest["arms"].pop("lora+rag+compress")
     offer = Desk().offer("space")
     assert offer.tiers == ("small", "reader", "large", "endpoint") and offer.usual == ("small", "large")
 
 
 def test_what_differs_from_training_is_said_and_another_base_is_refused(
-    opened: Opened, served: list[Parts]
+    opened: Experiment, served: list[Parts]
 ) -> None:
     desk = Desk()
     opened.words = ["the adapter was trained on another index"]
@@ -145,7 +149,9 @@ def test_what_differs_from_training_is_said_and_another_base_is_refused(
     assert len(served) == 2
 
 
-def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(opened: Opened, served: list[Parts]) -> None:
+def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(
+    opened: Experiment, served: list[Parts]
+) -> None:
     opened.lost = True
     desk = Desk()
     for _ in range(3):
@@ -157,14 +163,14 @@ def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(opened: Opened, s
     assert opened.asked == 1  # not at every question
 
 
-def test_the_large_tier_alone_is_not_left_out(opened: Opened, served: list[Parts]) -> None:
+def test_the_large_tier_alone_is_not_left_out(opened: Experiment, served: list[Parts]) -> None:
     opened.lost = True
     told(Desk(), "large")
     assert served[0].tiers == ("large",)
 
 
 def test_a_question_holds_the_desk_until_it_is_closed(
-    opened: Opened, served: list[Parts], monkeypatch: pytest.MonkeyPatch
+    opened: Experiment, served: list[Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desks, "WAIT", 0.01)
     desk = Desk()
@@ -176,7 +182,7 @@ def test_a_question_holds_the_desk_until_it_is_closed(
     assert len(told(desk, "small")) == len(accepted())
 
 
-def test_a_failure_frees_the_desk(opened: Opened, served: list[Parts]) -> None:
+def test_a_failure_frees_the_desk(opened: Experiment, served: list[Parts]) -> None:
     desk = Desk()
     opened.misfit = "no"
     with pytest.raises(ModelError):
@@ -186,13 +192,13 @@ def test_a_failure_frees_the_desk(opened: Opened, served: list[Parts]) -> None:
 
 
 def test_an_experiment_that_is_deleted_while_it_is_asked_is_answered_and_then_gone(
-    opened: Opened, served: list[Parts], monkeypatch: pytest.MonkeyPatch
+    opened: Experiment, served: list[Parts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk()
     events = desk.events("space", setup("adapter"), QUESTION)
     next(events)
 
-    def gone(name: str, device: str | None) -> Opened:
+    def gone(name: str, device: str | None) -> Experiment:
         raise ConfigError(f"There is no experiment {name!r} yet.")
 
     monkeypatch.setattr(desks, "open_experiment", gone)
@@ -218,12 +224,12 @@ def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch
 # Servers
 
 
-def asking(server: Server, opened: Opened) -> SetUp:
+def asking(server: Server, opened: Experiment) -> SetUp:
     where = {"base_url": server.url, "model": "far"}
     return made(["endpoint"], {"evidence": False, "tau": None}, AnswerSpec(), where)
 
 
-def test_an_endpoint_answers_as_a_tier(opened: Opened) -> None:
+def test_an_endpoint_answers_as_a_tier(opened: Experiment) -> None:
     with serving(lambda body: "Huygens") as server:
         events = list(Desk().events("space", asking(server, opened), QUESTION))
     trace = events[-1].trace  # type: ignore[union-attr]
@@ -242,7 +248,7 @@ def test_an_endpoint_answers_as_a_tier(opened: Opened) -> None:
     ],
     ids=["429", "401", "drop", "break", "html"],
 )
-def test_an_endpoint_that_fails_is_said_and_frees_the_desk(fault: Any, said: str, opened: Opened) -> None:
+def test_an_endpoint_that_fails_is_said_and_frees_the_desk(fault: Any, said: str, opened: Experiment) -> None:
     desk = Desk()
     with serving() as server:
         server.script.extend([fault] * (1 + PATIENCE["retries"]))
@@ -254,7 +260,7 @@ def test_an_endpoint_that_fails_is_said_and_frees_the_desk(fault: Any, said: str
         assert (last.trace.answer.text, last.trace.error) == ("Paris", "")  # type: ignore[union-attr]
 
 
-def test_a_server_that_never_answers_does_not_hold_the_desk(opened: Opened) -> None:
+def test_a_server_that_never_answers_does_not_hold_the_desk(opened: Experiment) -> None:
     """Stopping leaves the call to its own time-out; the next question is answered meanwhile."""
     desk = Desk()
     with serving(script=["hang"]) as server:
@@ -267,7 +273,7 @@ def test_a_server_that_never_answers_does_not_hold_the_desk(opened: Opened) -> N
         assert last.trace.answer.text == "Paris"  # type: ignore[union-attr]
 
 
-def test_a_space_asks_no_endpoint(opened: Opened) -> None:
+def test_a_space_asks_no_endpoint(opened: Experiment) -> None:
     desk = Desk(endpoints=False)
     assert "endpoint" not in desk.offer("space").tiers
     with serving() as server, pytest.raises(ConfigError, match="No endpoint can be asked here"):
