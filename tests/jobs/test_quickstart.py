@@ -181,7 +181,7 @@ def test_an_answer_cites_text_that_stands_in_the_document(finished: Finished, ma
     assert all(texts[one["document"]][one["start"] : one["end"]] == one["text"] for one in bullets)
 
 
-def test_a_second_run_takes_what_is_there_and_gives_equal_rows(
+def test_a_second_run_takes_what_is_there_gives_equal_rows_and_answers_in_every_arm(
     finished: Finished, material: Material, here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = copied(finished.home, tmp_path)
@@ -197,9 +197,20 @@ def test_a_second_run_takes_what_is_there_and_gives_equal_rows(
     monkeypatch.setattr(indexes, "build", again)
     monkeypatch.setattr(synthesize, "synthesize", again)
     monkeypatch.setattr(sft, "train", again)
-    ran = here("quickstart", *material.options, "--json", home=home)
+    every = ("--arms", "...,rag,lora+rag,large", "--large", "bantam-small")  # large: the small model again
+    ran = here("quickstart", *material.options, *every, "--json", home=home)
     assert ran.code == 0, ran.err
-    assert rows_of(ran.out) == rows_of(finished.ran.out)
+    rows = rows_of(ran.out)
+    assert [row["arm"] for row in rows] == [ARMS[arm] for arm in (*FOUR, "rag", "lora+rag", "large")]
+    assert rows[:4] == rows_of(finished.ran.out)
+    _, _, compressed, _, whole, tuned, large = rows
+    assert {**large, "arm": ""} == {**compressed, "arm": ""}, "the same model over the same evidence"
+    assert whole["token_reduction"] == tuned["token_reduction"] == 0 < compressed["token_reduction"]
+    assert compressed["prompt_tokens"] < whole["prompt_tokens"] and whole["f1"] and tuned["f1"]
+    db = connect(home)
+    assert set(answers.arms(db, JOB)) == set(ARMS.values())
+    assert metrics.series(db, JOB, f"{large['arm']}/f1")
+    db.close()
     assert "train       taken as it was made before" in ran.err
     after = {
         file: file.stat().st_mtime_ns
