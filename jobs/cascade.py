@@ -23,6 +23,15 @@ from jobs.workspace import artifact, checked_name
 BUDGET = 0.3
 
 
+def calibrated(
+    name: str, tiers: str = "", device: str | None = None, report: Report = silent, *, also: str = ""
+) -> dict[str, Any]:
+    """Calibrate the experiment's tiers (jobs.calibration) and set the usual dial, a budget of BUDGET, in
+    place of any that was set before: what is served follows the last calibration at once."""
+    made = calibration.calibrate(name, tiers, device, report, also=also)
+    return made | {"settings": cascade(name)["settings"]}
+
+
 def cascade(
     name: str,
     budget: float | None = None,

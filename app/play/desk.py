@@ -28,7 +28,8 @@ EXAMPLES = 8
 RETRY = 600.0  # seconds until a large tier that could not be had is asked for again
 KEPT = 2  # experiments whose models stay loaded
 UNCALIBRATED = (
-    "No cascade was calibrated for {name}: the threshold is a guess until `python -m jobs calibrate` ran."
+    "No cascade is calibrated for {name} as it is now: the threshold is a guess until "
+    "`python -m jobs calibrate --name {name}` has run."
 )
 ACCEPT = 0.7  # uncalibrated verifier score from which a draft stands, where nothing was calibrated
 

@@ -1,4 +1,5 @@
-"""`python -m jobs calibrate`: fit P(correct) on an experiment's dev split, measure it on test."""
+"""`python -m jobs calibrate`: fit P(correct) on an experiment's dev split, measure it on test, set the usual
+budget dial."""
 
 import argparse
 
@@ -34,9 +35,9 @@ def _run(options: argparse.Namespace) -> None:
 
         result = measure(Path(options.wice))
     else:
-        from jobs.calibration import calibrate
+        from jobs.cascade import calibrated
 
-        result = calibrate(options.name, options.tiers, options.device, console, also=options.also)
+        result = calibrated(options.name, options.tiers, options.device, console, also=options.also)
     console.end("measured")
     if options.json:
         print_json(result)

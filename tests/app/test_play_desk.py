@@ -100,7 +100,10 @@ def setup(*tiers: str) -> SetUp:
 def test_without_a_calibration_the_defaults_are_the_arms_and_it_is_said(opened: Experiment) -> None:
     offer = Desk().offer("space")
     assert offer.usual == ("adapter", "large") and offer.answer.tau == 0.2 and not offer.calibrated
-    assert "No cascade was calibrated for space" in offer.notes[0]
+    assert (
+        "No cascade is calibrated for space" in offer.notes[0]
+        and "jobs calibrate --name space" in offer.notes[0]
+    )
 
 
 def test_the_last_calibration_gives_tiers_thresholds_beliefs_and_router(

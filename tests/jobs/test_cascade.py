@@ -11,7 +11,7 @@ from engine.errors import DataError
 from engine.evaluation.scoring import Scored, score
 from engine.inference.trace import Answer, Bullet, Draft, Trace, Verdict
 from jobs import calibration, routing
-from jobs.cascade import cascade
+from jobs.cascade import BUDGET, calibrated, cascade, choose
 from jobs.opened import Opened
 from jobs.workspace import artifact
 from tests.ladders import Finds
@@ -83,6 +83,24 @@ def test_a_router_sends_on_what_would_escalate_anyway_and_is_served(home: Path) 
     why, who = (answered(n, True, "small", 1.0) for n in (0, 1))
     beliefs = [parts.router.probability(routing.known(one)) for one in (why, who)]
     assert beliefs[0] < spec.route <= beliefs[1]
+
+
+def test_calibrating_alone_sets_the_usual_dial_and_is_served(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A calibration once served nothing, and took the dial away, until `cascade` ran as well."""
+
+    def calibrates(name: str, *_: Any, **__: Any) -> dict[str, Any]:
+        kept(name, easy=True)
+        return {"tau": 0.1, "auroc": 0.9}
+
+    monkeypatch.setattr(calibration, "calibrate", calibrates)
+    made = calibrated("easy")
+    judged = calibration.read("easy")[1]
+    usual = choose([judged["small"], judged["large"]], BUDGET, None)[0]
+    assert made == {"tau": 0.1, "auroc": 0.9, "settings": usual}
+    spec = opened("easy", home).cascade()[1]  # type: ignore[index]
+    assert (spec.accept, spec.tau, spec.route) == (usual["accept"], usual["tau"], 0)
 
 
 def test_where_the_question_tells_nothing_every_question_starts_at_the_first_tier(home: Path) -> None:
