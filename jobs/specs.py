@@ -25,7 +25,8 @@ class QuickstartSpec(BaseModel):
 
     documents: str = Field(
         "space",
-        description="a file or folder of .md .txt .jsonl .csv or SQuAD .json, or a sample: space, handbook",
+        description="a file or folder of Markdown, text, HTML, PDF, Word, CSV, JSONL or SQuAD JSON, zips of "
+        "these; or a sample: space, handbook",
         json_schema_extra={"choose": "documents"},
     )
     questions: str = Field(
