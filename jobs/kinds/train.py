@@ -6,6 +6,7 @@ Goes on from its last checkpoint. The adapter is loaded again and answers before
 import gc
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,14 @@ def lora(spec: Spec, device: str) -> sft.LoraSpec:
     )
 
 
+def unused(small: str, learned: Sequence[Question]) -> str:
+    """What to say of the questions without an answer that a model of this size is not trained on, else ""."""
+    count = sum(not question.answers for question in learned)
+    if not count or examples.usual_mixture(lookup(small).parameters).withheld:
+        return ""
+    return f"; {count} questions without an answer not used: {small} learns no refusals, the verifier refuses"
+
+
 def run(job: Job) -> str:
     """Train the adapter, or take the one that was made of the same."""
     spec: Spec = job.spec
@@ -103,6 +112,7 @@ def run(job: Job) -> str:
     written = find_written(job.db, spec.questions, source)
     learned = training(source, written, index)
     told = lora(spec, pick(job.device).kind)
+    skipped = unused(spec.small, learned)
     made_of = [
         *(examples.VERSION, spec.small, index.fingerprint, fingerprint(learned)),
         *(told.model_dump(), spec.bullets, spec.k),
@@ -115,7 +125,7 @@ def run(job: Job) -> str:
         note = _train(job, told, index, learned, place, work, lineage)
     shutil.rmtree(work, ignore_errors=True)
     record_adapter(job.db, place, f"{job.name} adapter")
-    job.say(note)
+    job.say(note + skipped)
     return under_home(place)
 
 

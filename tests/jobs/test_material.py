@@ -13,6 +13,7 @@ from engine.data import dataset
 from engine.data.records import Corpus, Question
 from engine.errors import ConfigError, DataError
 from jobs import foreground, material, references
+from jobs.kinds import train
 from jobs.workspace import artifact, home
 from storage import artifacts
 from storage import jobs as rows
@@ -139,3 +140,11 @@ def test_the_latest_written_questions_are_found_whoever_wrote_them() -> None:
         rows.finish(db, kind, artifact=f"artifacts/questions/{kind}")
         assert references.find_questions(db, "", source) == place
     assert references.find_questions(db, "inside", source) == inside
+
+
+def test_questions_without_an_answer_that_a_tiny_model_is_not_trained_on_are_counted() -> None:
+    nobody = (Question("n1", "Who was the cook?"), Question("n2", "Who was the dentist?"))
+    assert train.unused("bantam-small", (*ASKED, *nobody)).startswith(
+        "; 2 questions without an answer not used"
+    )
+    assert train.unused("smollm2-135m", (*ASKED, *nobody)) == train.unused("bantam-small", ASKED) == ""
