@@ -1,6 +1,7 @@
 """Adapters as artefacts: saved with what serving must match, loaded again before they count as made,
 checked before they serve."""
 
+import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -40,17 +41,32 @@ def reload(place: Path, base: str, rows: Sequence[Row], device: str | None = Non
     return loaded
 
 
+def trained_for(loaded: Loaded) -> dict[str, Any]:
+    """What of a model its adapter depends on, as it stands in a manifest: base, chat template, RoPE
+    parameters ({} for a model without) and window in tokens. PEFT's own file has none but the base."""
+    rope = getattr(loaded.model.config.get_text_config(), "rope_parameters", None) or {}
+    plain = json.loads(json.dumps(rope))  # as it will be read: lists for tuples
+    return {"base": loaded.name, "template": loaded.template, "rope": plain, "window": loaded.context}
+
+
 def check(place: Path, loaded: Loaded, index: Index | None) -> list[str]:
-    """Refuse (ModelError) an adapter that was trained for another base, chat template or prompt; return what
-    else differs, in words."""
-    manifest = read_manifest(place)
-    must = {"base": loaded.name, "template": loaded.template, "prompt_version": PROMPT_VERSION}
-    for name, now in must.items():
-        if manifest.get(name) != now:
+    """Refuse (ModelError) an adapter that was trained for another base, chat template, prompt or RoPE; return
+    what else differs (window, index), in words. One from before RoPE and window were kept passes on these."""
+    manifest, now = read_manifest(place), trained_for(loaded) | {"prompt_version": PROMPT_VERSION}
+    before = {name: manifest.get(name, now[name]) for name in ("rope", "window")}
+    was = {name: manifest.get(name) for name in now} | before
+    for name in ("base", "template", "prompt_version", "rope"):
+        if was[name] != now[name]:
             raise ModelError(
-                f"The adapter {place.name} was trained for {name.replace('_', ' ')} {manifest.get(name)!r} "
-                f"and this would serve it with {now!r}: train it again, or use what it was trained for."
+                f"The adapter {place.name} was trained for {name.replace('_', ' ')} {was[name]!r} "
+                f"and this would serve it with {now[name]!r}: train it again, or use what it was trained for."
             )
+    words = []
+    if was["window"] != now["window"]:
+        words.append(
+            f"the adapter was trained with a window of {was['window']} tokens and is served with one of "
+            f"{now['window']}"
+        )
     if index is not None and manifest.get("index") != index.fingerprint:
-        return ["the adapter was trained on another index than the one that is asked now"]
-    return []
+        words.append("the adapter was trained on another index than the one that is asked now")
+    return words

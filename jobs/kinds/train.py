@@ -158,8 +158,7 @@ def _train(
     trained = sft.train(model, rows, told, work, job.report, job.cancelled)
     job.report(Metric("peak_memory", 0, float(peak_memory(model.device.kind))))
     manifest = {
-        "base": spec.small,
-        "template": model.template,
+        **adapters.trained_for(model),
         "index": index.fingerprint,
         "dataset": fingerprint(learned),
         "rows": {kind: sum(row.kind == kind for row in rows) for kind in examples.KINDS},

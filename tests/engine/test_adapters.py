@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.inference.decode import decode
 from engine.inference.model import Loaded, load
 from engine.inference.prompt import PROMPT_VERSION, answer_messages, prompt_ids
 from engine.retrieval.index import build
-from engine.training.adapters import FILES, check, reload, save
+from engine.training.adapters import FILES, check, reload, save, trained_for
 from engine.training.examples import Row
 
 
@@ -49,12 +50,7 @@ def trained(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(trained: Path, loaded: Loaded, corpus_index: Any, tmp_path: Path) -> Path:
-    manifest = {
-        "base": loaded.name,
-        "template": loaded.template,
-        "index": corpus_index.fingerprint,
-        "rows": 3,
-    }
+    manifest = trained_for(loaded) | {"index": corpus_index.fingerprint, "rows": 3}
     save(trained, tmp_path / "adapter", manifest)
     return tmp_path / "adapter"
 
@@ -129,6 +125,30 @@ def test_another_chat_template_is_refused(place: Path, loaded: Loaded) -> None:
     tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>", "<|im_end|> ")
     with pytest.raises(ModelError, match=f"template '{loaded.template}' and this would serve it with"):
         check(place, replace(loaded, tokenizer=tokenizer), None)
+
+
+def test_another_rope_is_refused_and_another_window_told(
+    place: Path, loaded: Loaded, base: str, tmp_path: Path
+) -> None:
+    """An adapter trained at factor 4 and served at factor 2 answers, wrongly, and says nothing."""
+    wider = tmp_path / "wider"
+    shutil.copytree(base, wider)
+    config = json.loads((wider / "config.json").read_text())
+    rope = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 2.0}
+    (wider / "config.json").write_text(json.dumps(config | {"rope_parameters": rope}))
+    scaled = replace(loaded, model=load(str(wider), device="cpu").model)
+    with pytest.raises(ModelError, match="trained for rope .*'default'.* serve it with .*'linear'"):
+        check(place, scaled, None)
+    assert check(place, replace(loaded, context=1024), None) == [
+        "the adapter was trained with a window of 512 tokens and is served with one of 1024"
+    ]
+
+
+def test_an_adapter_from_before_rope_was_kept_still_serves(place: Path, loaded: Loaded) -> None:
+    manifest = read_manifest(place)
+    old = {name: value for name, value in manifest.items() if name not in ("rope", "window")}
+    (place / MANIFEST).write_text(json.dumps(old))
+    assert check(place, replace(loaded, context=1024), None) == []
 
 
 def test_another_index_is_told_and_not_refused(place: Path, loaded: Loaded) -> None:
