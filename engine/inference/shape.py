@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.inference.spec import Shape
 from engine.inference.trace import Answer, Bullet
+from engine.retrieval.words import words
 
 UNCITED = "(no valid citation)"
 SCHEMA: dict[str, Any] = {
@@ -65,15 +66,21 @@ def shaped(answer: Answer, bullets: Sequence[Bullet], question: str, shape: Shap
 
 
 def _polarity(answer: Answer, question: str, reason: str) -> str:
-    """Yes or No as the answer says it; where it does not, Yes if the evidence has no negation, for a question
-    that can be answered so. Any other question keeps its phrase."""
+    """Yes or No as the answer says it. Where it does not, only where the cited bullet holds every name,
+    number and other word of a question that can be answered so: No if one of them is what it denies, Yes if
+    it denies nothing. In doubt, and for any other question, the answer's phrase: that a bullet does not speak
+    of Galileo is no denial. Knows words, not who does what to whom."""
     if _YES.match(answer.text):
         return "Yes"
     if _NO.match(answer.text):
         return "No"
-    if not _POLAR.match(question):
+    asked = set(words(_POLAR.sub("", question)))
+    if not _POLAR.match(question) or not asked or asked - set(words(reason)):
         return _capital(answer.text)
-    return "No" if _NEGATION.search(reason) else "Yes"
+    denied = [words(reason[match.end() :])[:1] for match in _NEGATION.finditer(reason)]
+    if not denied:
+        return "Yes"
+    return "No" if any(asked & set(one) for one in denied) else _capital(answer.text)
 
 
 def _json(answer: Answer, cited: Sequence[Bullet]) -> str:

@@ -200,3 +200,40 @@ def test_a_refusal_is_one_in_every_shape() -> None:
 )
 def test_yes_or_no_is_what_the_answer_says(answer: Answer, question: str, start: str) -> None:
     assert shaped(answer, BULLETS, question, "yes/no").startswith(start)
+
+
+TRITON = (
+    "William Lassell, an English brewer and amateur astronomer, discovered Triton on 10 October 1846 near "
+    "Liverpool."
+)
+LARGEST = "Triton is the largest moon of Neptune, with a diameter of about 2,707 kilometres."
+WIDER = (
+    "Ganymede is wider than the planet Mercury but has less than half the mass of Mercury, because a large "
+    "part of Ganymede is ice."
+)
+NONE = "Mercury has no moons, and no ring has been found around the planet."
+NEITHER = "Huygens, not Galileo, discovered Titan."
+
+
+@pytest.mark.parametrize(
+    ("question", "phrase", "reason", "start"),
+    [
+        ("Was Triton discovered by William Lassell?", "William Lassell", TRITON, "Yes"),
+        ("Was Triton discovered in 1846?", "10 October 1846", TRITON, "Yes"),
+        ("Is Triton the largest moon of Neptune?", "Triton", LARGEST, "Yes"),
+        ("Did Galileo discover Triton?", "William Lassell", TRITON, "William Lassell"),
+        ("Was Triton discovered in 1610?", "10 October 1846", TRITON, "10 October 1846"),
+        ("Is Ganymede smaller than Mercury?", "wider", WIDER, "Wider"),
+        ("Does Mercury have moons?", "no moons", NONE, "No"),
+        ("Is Mercury a planet?", "Mercury", NONE, "Mercury"),
+        ("Did Galileo discover Titan?", "Huygens", NEITHER, "No"),
+        ("Did Huygens discover Titan?", "Huygens", NEITHER, "Huygens"),
+    ],
+)
+def test_yes_is_said_only_of_what_the_cited_bullet_holds(
+    question: str, phrase: str, reason: str, start: str
+) -> None:
+    """Any polar question got a Yes from any bullet without a negation, and a No from any with one. All
+    reasons but the last are sentences of the sample corpus."""
+    bullet = Bullet(1, reason, "sample", 0, 0, len(reason), 1.0)
+    assert shaped(said(phrase, 1), (bullet,), question, "yes/no").startswith(f"{start}: {reason}")
