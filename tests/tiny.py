@@ -4,6 +4,7 @@ The templates are our own few lines; each behaves like its family's where it mat
 what ends a turn, a date, a switch for thinking. Nothing is fetched.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +226,29 @@ def model(name: str, folder: Path, seed: int = 0) -> Path:
     ends: Sequence[str] = dict.fromkeys([speech.eos, speech.turn_end])  # type: ignore[assignment]
     made.generation_config.eos_token_id = [words.convert_tokens_to_ids(end) for end in ends]
     made.generation_config.pad_token_id = 0
+    made.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def roberta_reader(folder: Path) -> Path:
+    """A reader of RoBERTa's architecture with random weights, saved as `folder`: no token types, and 64
+    places for 66 numbers."""
+    import torch
+    from transformers import RobertaConfig, RobertaForQuestionAnswering, RobertaTokenizer
+
+    trained = tokenizer("none").backend_tokenizer
+    model = json.loads(trained.to_str())["model"]
+    specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    kept = [one for one in model["vocab"] if one not in specials]
+    vocabulary = {one: number for number, one in enumerate([*specials, *kept])}
+    merges = [tuple(pair) for pair in model["merges"]]
+    words = RobertaTokenizer(vocab=vocabulary, merges=merges)
+    settings: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    settings |= {"num_attention_heads": 4, "max_position_embeddings": 66, "type_vocab_size": 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = RobertaForQuestionAnswering(RobertaConfig(vocab_size=len(vocabulary), **settings))
     made.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder

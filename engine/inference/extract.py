@@ -84,9 +84,9 @@ class Reader:
     def _read_batch(self, encoded: Any, contexts: Sequence[str], batch: list[int]) -> list[Found]:
         import torch
 
-        rows = {
-            key: [encoded[key][i] for i in batch] for key in ("input_ids", "attention_mask", "token_type_ids")
-        }
+        # RoBERTa and DistilBERT know no token types
+        names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in encoded]
+        rows = {name: [encoded[name][i] for i in batch] for name in names}
         padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
         with torch.inference_mode():
             out = self.model(**padded)
@@ -144,6 +144,18 @@ def reader(name: str = catalog.READER, device: str | None = None) -> Reader:
             f"The reader {name!r} cannot be loaded: {weights.first_line(error)} Choose another, or fetch it "
             "again."
         ) from error
-    return Reader(
-        name, model.to(where.kind).eval(), tokenizer, where.kind, int(model.config.max_position_embeddings)
-    )
+    return Reader(name, model.to(where.kind).eval(), tokenizer, where.kind, _window(model, tokenizer))
+
+
+def _window(model: Any, tokenizer: Any) -> int:
+    """Tokens that have a place. RoBERTa's places begin behind its padding's number, so its table of 514 holds
+    512; a model without a table reads what its tokenizer says."""
+    import torch
+
+    places = getattr(model.config, "max_position_embeddings", 0)
+    if not places:
+        return int(min(tokenizer.model_max_length, 512))
+    for one in model.modules():
+        if isinstance(one, torch.nn.Embedding) and one.num_embeddings == places:
+            return int(places if one.padding_idx is None else places - one.padding_idx - 1)
+    return int(places)

@@ -21,6 +21,7 @@ from engine.inference.model import Loaded, load
 from engine.inference.prompt import REFUSAL, answer_messages, ask_messages, parse, prompt_ids, refusal_token
 from engine.inference.trace import Answer
 from engine.retrieval.embed import Embedder
+from tests import tiny
 
 EVIDENCE = ["It ended a long war.", "The treaty was signed in 1648.", "Many towns had been burned by then."]
 MOON = "The lander touched down in the Sea of Tranquility on 20 July 1969."
@@ -336,3 +337,14 @@ def test_the_catalog_names_its_models_once_and_finds_them_by_name_and_by_hub_id(
     made_up = catalog.lookup("someone/some-model")
     assert (made_up.source, made_up.hub_id, made_up.lora_targets) == ("hub", "someone/some-model", ())
     assert all(catalog.lookup(entry.base).source == "package" for entry in catalog.ENTRIES if entry.base)
+
+
+def test_a_reader_of_another_architecture_reads_up_to_its_window(tmp_path: Path) -> None:
+    """RoBERTa knows no token types (a KeyError), and its table of places holds two fewer than it says."""
+    other = load_reader(str(tiny.roberta_reader(tmp_path)), "cpu")
+    assert other.window == 64
+    texts = ["The treaty was signed in 1648.", "It ended a long war. " * 40]
+    for text, found in zip(texts, other.read(["When was the treaty signed?"] * 2, texts), strict=True):
+        assert found.text and text[found.start : found.end] == found.text
+        assert 0 < found.probability + found.none <= 1.0001
+        assert found.within(0, len(text)) == pytest.approx(1 - found.none, abs=1e-4)
