@@ -58,18 +58,18 @@ def _turn(view: View, place: int) -> str:
         said = "; ".join(esc(sample.text, 80) for sample in turn.samples)
         lines.append(f"<p>{len(turn.samples)} samples{agreed}: {said}</p>")
     if turn.verdict is not None and turn.verdict.parts:
-        lines.append(bars(turn.verdict, view.threshold(place)))
+        lines.append(bars(turn.verdict, *view.threshold(place)))
     if turn.ended:
         lines.append(f'<p class="bt-decision">{esc(sentence(turn.ended))}</p>')
     return f"<li>{''.join(lines)}</li>"
 
 
-def bars(verdict: Verdict, threshold: float | None) -> str:
-    """The score with tau marked, the parts that say most, and behind them all others: as bars with their
-    numbers, a table to whoever does not see the bars."""
+def bars(verdict: Verdict, threshold: float | None, called: str = "tau") -> str:
+    """The score with its threshold marked (tau, or what it is `called`), the parts that say most, and behind
+    them all others: as bars with their numbers, a table to whoever does not see the bars."""
     name = "P(correct)" if verdict.calibrated else "score, uncalibrated"
-    tau = f" (tau {threshold:.2f})" if threshold else ""
-    score = _bar(f"{name}{tau}", verdict.score, threshold, "bt-score")
+    mark = f" ({called} {threshold:.2f})" if threshold else ""
+    score = _bar(f"{name}{mark}", verdict.score, threshold, "bt-score")
     first = {part: verdict.parts[part] for part in FIRST if part in verdict.parts}
     others = {part: value for part, value in verdict.parts.items() if part not in first}
     shown = _table("What the verifier weighed", score + _rows(first))

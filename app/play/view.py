@@ -81,9 +81,11 @@ class View:
         """Begin to count the time now."""
         self.begun = time.perf_counter()
 
-    def threshold(self, place: int) -> float | None:
-        """The score from which the draft of the turn at `place` stands."""
-        return self.accept if self.accept is not None and place < self.tiers - 1 else self.tau
+    def threshold(self, place: int) -> tuple[float | None, str]:
+        """The score from which the draft of the turn at `place` stands, and which of the two it is."""
+        if self.accept is not None and place < self.tiers - 1:
+            return self.accept, "accept"
+        return self.tau, "tau"
 
     def take(self, event: Event) -> None:
         """Add what an event tells."""

@@ -110,9 +110,9 @@ def test_an_escalation_says_why_and_shows_both_turns() -> None:
     assert "Escalated: the year 1969 is not in bullet 2." in turns
 
 
-def test_tau_is_marked_in_the_bar_and_named_in_words() -> None:
+def test_the_threshold_is_marked_in_the_bar_and_called_what_it_is() -> None:
     first, second = re.findall(r'<tr class="bt-score">.*?</tr>', steps.steps(seen(escalated())))
-    assert "score, uncalibrated (tau 0.70)" in words(first) and "left:70.0%" in first
+    assert "score, uncalibrated (accept 0.70)" in words(first) and "left:70.0%" in first
     assert "score, uncalibrated (tau 0.20)" in words(second) and "left:20.0%" in second
     calibrated = steps.bars(Verdict(True, 0.8, {"coverage": 1.0}, calibrated=True), 0.5)
     assert "P(correct) (tau 0.50)" in words(calibrated)
@@ -246,6 +246,11 @@ def test_a_blind_side_tells_nothing_of_its_set_up() -> None:
     view.warnings = ["the adapter was trained on another index"]
     shown = panels.side("Left", view, "c0", hidden=True)
     assert words(shown) == "Left Christiaan Huygens"
+    writing = [panels.side("Left", seen(accepted()[:end]), "c0", hidden=True) for end in (2, 4, 5, 6)]
+    said = ["Left Working.", "Left Christiaan", "Left Christiaan Huygens", "Left Christiaan Huygens"]
+    assert [words(side) for side in writing] == said
+    cited = Token("]", "Christiaan Huygens [2]", -0.1, "small")
+    assert words(panels.side("Left", seen([*accepted()[:3], cited]), "c0", hidden=True)) == said[-1]
     assert "Answered by small" in words(panels.side("small", view, "c0", hidden=False))
 
 
