@@ -11,8 +11,9 @@ from jobs.opened import model_of, open_experiment
 
 def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
     """Answer `question` as the experiment `name` does: bullets, answer, citations, verdict, tokens,
-    milliseconds by stage."""
-    from engine.inference.orchestrator import answer, last
+    milliseconds by stage; `error` where a tier failed and nothing was left to ask, beside what was found up
+    to there."""
+    from engine.inference.orchestrator import Answered, answer
 
     if not question.strip():
         raise ConfigError(
@@ -25,8 +26,13 @@ def ask(question: str, name: str, device: str | None = None) -> dict[str, Any]:
     warnings = opened.warnings(model_of(arm))
     if found := opened.cascade():
         (parts, spec), arm = found, "cascade"
-    last(answer(parts, question, spec))  # warm-up: the first answer pays for loading
-    trace = last(answer(parts, question, spec))
+    for _ in range(2):  # the first answer pays for loading, so the times are the second one's
+        *_, end = answer(parts, question, spec)
+        if not isinstance(end, Answered):
+            raise ValueError("the events ended without an answer")
+        trace = end.trace
+        if trace.error:
+            break
     return described(trace, opened.titles) | {"arm": arm, "model": model, "warnings": warnings}
 
 
@@ -87,11 +93,14 @@ def shown(result: dict[str, Any]) -> str:
     cited = {one["bullet"] for one in result["citations"]}
     verdict, tokens, ms = result["verdict"], result["tokens"], result["ms"]
     lines = [_bullet(bullet, bullet["number"] in cited) for bullet in result["bullets"]]
-    lines += [
-        "",
+    said = [
         f"Answer: {result['answer']}" + "".join(f" [{number}]" for number in sorted(cited)),
         f"Verdict: {verdict['reason'] if verdict else 'the model says that it does not know'}",
         *([f"Decision: {result['decision']}"] if len(result["drafts"]) > 1 else []),
+    ]
+    lines += [
+        "",
+        *([] if result["error"] else said),
         f"Tokens: {tokens['prompt']} in the prompt, {tokens['output']} out; "
         f"evidence {tokens['evidence']} instead of {tokens['full']}",
         f"Milliseconds: {', '.join(f'{stage} {value:.0f}' for stage, value in ms.items())}, "

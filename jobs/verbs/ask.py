@@ -3,6 +3,7 @@
 import argparse
 
 from engine.catalog import SMALL
+from engine.errors import LabError
 from jobs.options import add_device, add_json, print_json
 from jobs.verbs import Commands
 
@@ -27,6 +28,8 @@ def _run(options: argparse.Namespace) -> None:
 
     result = ask(options.question, options.name, options.device)
     print_json(result) if options.json else print(shown(result))
+    if result["error"]:
+        raise LabError(result["error"])
 
 
 def _document(options: argparse.Namespace) -> None:

@@ -1,18 +1,24 @@
 """Asking a finished experiment: what is shown can be found in the documents, and what is missing is said."""
 
+import argparse
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from engine.artifact import read_manifest, write_json
 from engine.data.load import load
-from engine.errors import ConfigError, IndexError_
+from engine.errors import ConfigError, IndexError_, LabError
+from engine.inference.events import Answered
+from engine.inference.trace import Answer
 from jobs.ask import ask, shown
 from jobs.opened import BEST
 from jobs.specs import ARMS
+from jobs.verbs import ask as verb
+from tests.app.scripted import answered as traced
 from tests.commands import Command, Finished, Material
 
 QUESTION = "Who opened the port of Velden?"
@@ -106,6 +112,30 @@ def test_an_index_that_is_gone_is_said(
     monkeypatch.setenv("BANTAM_HOME", str(home))
     with pytest.raises(IndexError_, match="it is not whole"):
         ask(QUESTION, "tiny")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_where_a_tier_fails_what_was_found_is_printed_and_the_error_ends_it(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The trace was once thrown away."""
+    gone = "The model cannot be fetched: check the network."
+    trace = traced("", answer=Answer("", "", False), verdict=None, drafts=(), error=gone)
+    parts = SimpleNamespace(
+        **{"arm": "large", "manifest": {"spec": {"large": "big"}}, "titles": {"titan": "Titan"}},
+        **{"parts": lambda: None, "spec": lambda: None, "cascade": lambda: None, "warnings": lambda tier: []},
+    )
+    monkeypatch.setattr("jobs.ask.open_experiment", lambda name, device: parts)
+    monkeypatch.setattr("engine.inference.orchestrator.answer", lambda *_: iter([Answered(trace)]))
+    options = argparse.Namespace(question=QUESTION, name="space", device=None, json=as_json, document=None)
+    with pytest.raises(LabError, match="cannot be fetched"):
+        verb._run(options)
+    printed = capsys.readouterr().out
+    assert trace.bullets[1].text in printed
+    if as_json:
+        assert json.loads(printed)["error"] == gone
+    else:
+        assert "Tokens: " in printed and "Answer: " not in printed and "Verdict: " not in printed
 
 
 def test_every_arm_can_be_the_best_one() -> None:
