@@ -88,7 +88,10 @@ _FORMS = (
     ),
     _form(rf"Why ((?:{_AUX}) .+)", "For what reason {1}"),
     _form(
-        rf"Who (?!{_AUX})(\w+ .+)", "Which person {1}", "What is the name of the person who {1}", fits=_person
+        rf"Who (?!(?:{_AUX})\b)(\w+ .+)",
+        "Which person {1}",
+        "What is the name of the person who {1}",
+        fits=_person,
     ),
     _form(r"Who (is|was) (the (?:first|last|only|\w+est) .+)", "What {1} the name of {2}", fits=_person),
     _form(rf"Who ((?:{_DO}) .+)", "Which person {1}", fits=_person),

@@ -22,6 +22,7 @@ PAIRS = [
     ("Why is Io hot?", "the pull of Jupiter squeezes it", "For what reason is Io hot?"),
     ("Who discovered Uranus in 1781?", "William Herschel", "By whom was Uranus discovered in 1781?"),
     ("Who was the last man there?", "Eugene Cernan", "What was the name of the last man there?"),
+    ("Who issued the stamp?", "Ann Lee", "Which person issued the stamp?"),
     ("Where was Galileo born?", "Pisa", "In what place was Galileo born?"),
     ("What is the name of the largest moon of Pluto?", "Charon", "What is the largest moon of Pluto called?"),
     ("Which probe has visited both planets?", "Voyager 2", "What probe has visited both planets?"),
