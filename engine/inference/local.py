@@ -11,6 +11,7 @@ from typing import Any
 from engine.errors import ConfigError, LabError
 from engine.inference.decode import Decoded, check, decode
 from engine.inference.events import Token
+from engine.inference.lookup import Lookup
 from engine.inference.model import Loaded
 from engine.inference.prefix import PrefixCache
 from engine.inference.prompt import answer_messages, completion_ids, parse, prompt_ids, refusal_token
@@ -29,6 +30,7 @@ class LocalTier:
     load: Callable[[], Loaded]
     _loaded: Loaded | None = field(default=None, repr=False)
     _prefix: PrefixCache | None = field(default=None, repr=False)
+    _lookup: Lookup | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, loaded: Loaded, name: str = "") -> "LocalTier":
@@ -53,6 +55,13 @@ class LocalTier:
         if self._prefix is None:
             self._prefix = PrefixCache(self.loaded)
         return self._prefix
+
+    @property
+    def lookup(self) -> Lookup:
+        """The drafter of single greedy answers; it switches itself off, and on again, over all of them."""
+        if self._lookup is None:
+            self._lookup = Lookup(self.loaded)
+        return self._lookup
 
     @property
     def price(self) -> float:
@@ -90,7 +99,8 @@ class LocalTier:
         settings: dict[str, Any] = {"max_new_tokens": max_new_tokens, "ban_refusal": ban}
         settings["refusal_token"] = refusal_token(self.loaded.tokenizer)
         if len(fit) == 1:
-            decoded = iter([collect(stream(self.loaded, fit[0], prefix=self.prefix, **settings))])
+            settings |= {"prefix": self.prefix, "drafter": self.lookup}
+            decoded = iter([collect(stream(self.loaded, fit[0], **settings))])
         else:
             decoded = iter(decode(self.loaded, fit, report=report, **settings))
         return [
@@ -123,6 +133,7 @@ class LocalTier:
             refusal_token=refusal_token(tokenizer),
             ban_refusal=ban,
             prefix=self.prefix,
+            drafter=self.lookup,
             guess=completion_ids(tokenizer, guess) if guess else (),
         )
         said, text = [], ""

@@ -2,7 +2,8 @@
 models with the same tokens.
 
 The answer is the large model's own, word for word; a bad drafter only makes it late, and switches itself
-off. For models with other tokens give the small one's whole answer to `stream` as `guess`. Knows no text.
+off. For models with other tokens give the small one's whole answer to `stream` as `guess`. No tier uses
+this: it is offered to callers of `stream` only, and tiers draft by prompt lookup and guess. Knows no text.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from engine.errors import ConfigError
 from engine.inference import local
+from engine.inference.decode import decode
 from engine.inference.extract import Found
 from engine.inference.orchestrator import (
     Answered,
@@ -26,6 +27,7 @@ from engine.inference.orchestrator import (
     last,
 )
 from engine.inference.prompt import REFUSAL, answer_messages, prompt_ids
+from engine.inference.tiers import Asked
 from engine.inference.trace import Answer, Trace
 from engine.inference.verify import overlap
 from tests.corpus import DOCUMENTS, NOTHING_LIKE_IT, QUESTIONS, UNANSWERABLE
@@ -116,6 +118,16 @@ def test_a_second_look_starts_from_the_drafts_prompt(parts: Parts) -> None:
     trace = last(answer(parts, WALK, AnswerSpec(tau=0.0)))
     assert trace.drafts[0].prompt_tokens > trace.evidence_tokens and tier.prefix.hits > 20
     assert untimed(answer_many(parts, [WALK], AnswerSpec(tau=0.0))[0]) == untimed(trace)
+
+
+def test_a_single_answer_is_drafted_from_its_evidence_and_is_the_same(parts: Parts) -> None:
+    """Prompt lookup was measured and served to nobody."""
+    tier = local.LocalTier.of(parts.loaded)
+    drafted = last(answer(replace(parts, loaded=None, tiers=(tier,)), WALK, AnswerSpec()))
+    assert tier.lookup.acceptance.seen and tier.lookup.acceptance.share > 0.15
+    assert drafted.answer.raw == answer_many(parts, [WALK], AnswerSpec())[0].answer.raw
+    row = tier.prompt(Asked(WALK, tuple(bullet.text for bullet in drafted.bullets)))
+    assert drafted.answer.raw == decode(parts.loaded, [row])[0].text
 
 
 def test_without_evidence_nothing_is_retrieved_read_or_looked_at_again(parts: Parts) -> None:
