@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from engine.errors import ConfigError
 from engine.inference import local
+from engine.inference.case import Case
 from engine.inference.decode import decode
+from engine.inference.evidence import retrieve
 from engine.inference.extract import Found
 from engine.inference.orchestrator import (
     Answered,
@@ -39,6 +41,13 @@ WALK = ASKED[0]
 @pytest.fixture(scope="module")
 def parts(small: Any, corpus_index: Any, reader: Any) -> Parts:
     return Parts(small, corpus_index, reader)
+
+
+def test_a_question_on_another_subject_is_of_low_relevance_and_one_on_it_is_not(corpus_index: Any) -> None:
+    foreign = ("Which loss does LoRA training minimise?", NOTHING_LIKE_IT)
+    cases = [Case(question) for question in (*ASKED, *foreign)]
+    retrieve(corpus_index, cases, AnswerSpec())
+    assert [case.question for case in cases if case.low] == list(foreign)
 
 
 class Says:
