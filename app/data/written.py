@@ -18,6 +18,7 @@ from app.frame import nothing, said
 from app.text import duration, plain
 from engine.artifact import read_lines, whole
 from engine.data.records import Question
+from engine.data.written import DROPPED
 from engine.data.written import FILE as ROWS
 from engine.errors import ConfigError
 from jobs.material import FILE
@@ -53,6 +54,7 @@ def results(db: Database, found: dict[str, Thing]) -> None:
         facts(found[id].manifest)
         verdicts(found[id].manifest)
         rows(place, id)
+        dropped(place / DROPPED, id)
 
 
 def described(thing: Thing, names: dict[str, str]) -> str:
@@ -122,6 +124,18 @@ def rows(place: Path, id: str) -> None:
         key=f"write_row_{id}",
     )
     full(first[picked if picked in words else 0])
+
+
+def dropped(file: Path, id: str) -> None:
+    """The first questions that were not kept, each with its reason."""
+    first = list(islice(read_lines(file), corpora.SHOWN)) if file.is_file() else []
+    if not first:
+        return
+    st.subheader("Dropped")
+    alt = "The first questions that were dropped, with the reason"
+    columns = ("question", "answer", "sentence", "reason")
+    st.dataframe(frames.cells(first, columns), hide_index=True, key="write_dropped", alt=alt)
+    downloads(lambda: read_lines(file), f"dropped-{id[:6]}", "write_dropped")
 
 
 def read(file: Path) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from engine.data.roundtrip import KNOWN, NOT_FOUND, NOT_READ, REPEATED, UNSURE, 
 from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.tally import tell
 from engine.data.teacher import Request, Spent, Teacher, chat
-from engine.data.written import MORE_HITS, Written, hard_negatives, place_of
+from engine.data.written import MORE_HITS, Dropped, Written, hard_negatives, place_of
 from engine.evaluation.metrics import holds_answer
 from engine.inference.tiers import Reads
 from engine.progress import Report, silent
@@ -62,10 +62,11 @@ OTHER_WORDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Composed:
-    """What was kept, how many were kept and dropped by reason (rewordings counted apart), what it took, and
-    the start of an answer that could not be used, if there was one."""
+    """What was kept, what was dropped and why, the counts by reason (rewordings counted apart), what it took,
+    and the start of an answer that could not be used, if there was one."""
 
     rows: tuple[Written, ...]
+    dropped: tuple[Dropped, ...]
     counts: dict[str, int]
     reworded: dict[str, int]
     spent: Spent
@@ -100,6 +101,7 @@ def compose(
     counts: Counter[str] = Counter()
     seen: set[str] = set()
     kept: list[_Kept] = []
+    dropped: list[Dropped] = []
     unusable = ""
     tasks = list(_tasks(index, kinds, seed))
     at = 0
@@ -115,13 +117,16 @@ def compose(
             if verdict == KEPT:
                 row = _row(task, value, hits, index, teacher, negatives, len(kept) + 1)
                 kept.append(_Kept(task, value, row))
+            else:
+                dropped.append(_dropped(task, value, verdict))
         tell(counts, report, teacher.spent)
         if counts[NO_JSON] == counts.total() >= ENOUGH:  # it will not do better: no more is paid for
             break
     again, reworded = _reworded(index, teacher, reader, kept, held, seen, k, rewordings, report)
     counted = {name: count for name, count in counts.items() if count}
     rows = (*(one.row for one in kept), *again)
-    return Composed(rows, counted, dict(reworded), teacher.spent, " ".join(unusable.split())[:SHOWN])
+    said = " ".join(unusable.split())[:SHOWN]
+    return Composed(rows, tuple(dropped), counted, dict(reworded), teacher.spent, said)
 
 
 class _Kept(NamedTuple):
@@ -263,6 +268,12 @@ def _verdict(task: _Task, value: dict[str, Any], question: str, reader: Reads | 
     if back and not answers_back(back, answer):
         return NOT_READ
     return KEPT
+
+
+def _dropped(task: _Task, value: dict[str, Any], reason: str) -> Dropped:
+    cited = [task.sentences[n - 1] for n in value["sentences"] if 0 < n <= len(task.sentences)]
+    question, answer = (" ".join(value[name].split()) for name in ("question", "answer"))
+    return Dropped(question, answer, " ".join(cited or task.sentences), reason)
 
 
 def _row(

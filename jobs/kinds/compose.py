@@ -115,3 +115,4 @@ def _keep(job: Job, place: Path, made: Composed, settings: dict[str, object]) ->
     with writing(place, settings | facts) as folder:
         save_questions(folder / FILE, [row.question for row in made.rows])
         rows.save(folder / rows.FILE, made.rows)
+        rows.save_dropped(folder / rows.DROPPED, made.dropped)

@@ -3,12 +3,11 @@ questions that a teacher wrote, pairs, and a teacher's job that runs. Made by th
 model.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.artifact import write_json, writing
+from engine.artifact import write_json, write_lines, writing
 from engine.data import dataset
 from engine.data.clean import CleanSpec, clean
 from engine.data.dataset import PAIRS, write_records
@@ -16,6 +15,7 @@ from engine.data.records import Corpus, Document, Message, Pair, Question, finge
 from engine.data.split import frozen
 from engine.data.tally import tell
 from engine.data.teacher import Spent
+from engine.data.written import DROPPED, Dropped, save_dropped
 from engine.data.written import FILE as ROWS
 from engine.progress import Metric, Progress
 from jobs.kinds import KINDS
@@ -107,7 +107,7 @@ def _cleaned(home: Path, db: Any) -> None:
             {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}
             for one in made.removed
         ]
-        (folder / REMOVED).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_lines(folder / REMOVED, rows)
 
     record(home, db, CLEAN, "notes-clean", made.corpus, {"cleaned": RAW}, beside)
 
@@ -143,7 +143,10 @@ def written(home: Path, id: str = WRITTEN) -> Path:
     ]
     with writing(place, facts) as folder:
         save_questions(folder / FILE, QUESTIONS[:3])
-        (folder / ROWS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_lines(folder / ROWS, rows)
+        save_dropped(
+            folder / DROPPED, [Dropped(f"Is it {HOSTILE}", "1655", rows[0]["cited"][0], "not a question")]
+        )
     return place
 
 

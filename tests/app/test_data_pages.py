@@ -73,7 +73,13 @@ FULL = {
     "Import": ["Bring your own documents"],
     "Clean": ["Clean report", "To undo it, go on with notes", "Go back to notes"],
     "Split": ["Every split is the one that was frozen", "like one in train: 1", "Fingerprints: dev"],
-    "Synthesize": ["25 of 64 requests", "$0.0371", "Near, and not the answer", "doc-1 from letter 0 to 180"],
+    "Synthesize": [
+        "25 of 64 requests",
+        "$0.0371",
+        "Near, and not the answer",
+        "doc-1 from letter 0 to 180",
+        "Dropped",
+    ],
     "Pairs": ["0 of 3 decided", "When did Huygens land on Titan?", "margin 0.61"],
 }
 

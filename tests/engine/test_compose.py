@@ -106,6 +106,8 @@ def telling(body: dict[str, Any]) -> str:
 def test_what_fails_a_check_is_dropped_with_its_reason(index: Any, answer: Any, reason: str) -> None:
     made = written(index, answer, kinds=("fact",))
     assert not made.rows and set(made.counts) == {reason}
+    assert {one.reason for one in made.dropped} == {reason} - {composing.NO_JSON}
+    assert all(one.question and one.sentence for one in made.dropped)
 
 
 class Doubter:
