@@ -49,6 +49,7 @@ def described(trace: Trace, titles: Mapping[str, str]) -> dict[str, Any]:
                 "title": titles[bullet.document],
                 "start": bullet.start,
                 "end": bullet.end,
+                "place": bullet.place,
             }
             for bullet in trace.bullets
             if bullet.number in trace.answer.citations
@@ -110,4 +111,5 @@ def shown(result: dict[str, Any]) -> str:
 
 
 def _bullet(bullet: dict[str, Any], cited: bool) -> str:
-    return f"{'*' if cited else ' '} [{bullet['number']}] {bullet['text']}  ({bullet['document']})"
+    where = ", ".join(filter(None, (bullet["document"], bullet["place"])))
+    return f"{'*' if cited else ' '} [{bullet['number']}] {bullet['text']}  ({where})"

@@ -64,7 +64,8 @@ def shown(result: dict[str, Any]) -> str:
     """The result as a person reads it at a terminal."""
     read = result["read"]
     lines = [result["answer"], ""]
-    lines += [f"  [{one['number']}] {one['text']}" for one in result["citations"]]
+    for one in result["citations"]:
+        lines.append(f"  [{one['number']}] {one['text']}" + (f"  ({one['place']})" if one["place"] else ""))
     lines += [
         "",
         f"{'Retrieved':<10} {result['retrieved']['answer']}",

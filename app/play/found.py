@@ -26,10 +26,14 @@ def evidence(view: View, prefix: str) -> str:
 
 def bullet_line(bullet: Bullet, cited: bool, prefix: str) -> str:
     """A bullet on a line of its own, marked where it is cited."""
-    text = f"<strong>[{bullet.number}]</strong> {esc(bullet.text)}"
+    text = f"<strong>[{bullet.number}]</strong> {esc(bullet.text)}{_place(bullet)}"
     kind = ' class="bt-cited"' if cited else ""
     shown = f"<mark{kind}>{text}</mark>" if cited else text
     return f'<p id="{prefix}-b{bullet.number}" tabindex="-1">{shown}</p>'
+
+
+def _place(bullet: Bullet) -> str:
+    return f" <small>({esc(bullet.place, 120)})</small>" if bullet.place else ""
 
 
 def _chunk(hit: Hit, bullets: Sequence[Bullet], cited: set[int], place: int, prefix: str) -> str:
@@ -43,7 +47,7 @@ def _chunk(hit: Hit, bullets: Sequence[Bullet], cited: set[int], place: int, pre
         kind = ' class="bt-cited"' if bullet.number in cited else ""
         marked.append(esc(text[at:start]))
         marked.append(f'<mark id="{prefix}-b{bullet.number}"{kind} tabindex="-1">')
-        marked.append(f"<strong>[{bullet.number}]</strong> {esc(text[start:end])}</mark>")
+        marked.append(f"<strong>[{bullet.number}]</strong> {esc(text[start:end])}{_place(bullet)}</mark>")
         at = end
     marked.append(esc(text[at:]))
     scores = f"fused {hit.fused:.2f}, dense {hit.dense:.2f}, BM25 {hit.bm25:.1f}"

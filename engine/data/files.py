@@ -15,6 +15,7 @@ from engine.data.archive import Unpacker
 from engine.data.boxed import KINDS, Box
 from engine.data.columns import Preview, guess, renamed
 from engine.data.formats import Item, Unusable, as_object, parse_json, read_csv, read_jsonl, read_text
+from engine.data.headings import heading, sections
 from engine.data.rows import add_row, fits
 from engine.data.shelf import Place, Shelf, slug, stem
 from engine.data.squad import add_squad, is_squad
@@ -72,7 +73,8 @@ class Files:
         elif suffix in PROSE:
             text = read_text(path)
             title = (heading(text) or stem(name)) if suffix != ".txt" else ""
-            self.shelf.add_document(text, title, Place(name), self._identity(name))
+            marks = sections(text) if suffix != ".txt" else ()
+            self.shelf.add_document(text, title, Place(name), self._identity(name), marks=marks)
         else:
             if not path.stat().st_size:
                 raise Unusable("empty")
@@ -164,20 +166,3 @@ def preview(path: Path, rows: int = 8) -> Preview:
     first = tuple(row for _, row in islice(found, 50) if isinstance(row, dict))
     columns = tuple(dict.fromkeys(column for row in first for column in row))
     return Preview(columns, first[:rows], guess(columns, first))
-
-
-def heading(markdown: str) -> str:
-    """The first `# ` heading that is not in a code block, or the first of a lower level; empty if there is
-    none."""
-    lower = fence = ""
-    for line in markdown.split("\n"):
-        if mark := re.match(r" {0,3}(```|~~~)", line):
-            fence = "" if fence == mark[1] else fence or mark[1]
-        elif not fence and re.match(r"#{1,6}[ \t]", line):
-            marks, _, title = line.replace("\t", " ").partition(" ")
-            before, _, closing = title.strip().rpartition(" ")
-            title = before.strip() if closing.strip("#") == "" else title.strip()
-            if title and marks == "#":
-                return title
-            lower = lower or title
-    return lower

@@ -11,8 +11,9 @@ from pathlib import Path
 from engine.data import columns as mappings
 from engine.data import files as reading
 from engine.data.columns import Preview
-from engine.data.files import Files, heading
+from engine.data.files import Files
 from engine.data.formats import Unusable, printable
+from engine.data.headings import heading
 from engine.data.records import Corpus
 from engine.data.shelf import Shelf
 from engine.data.split import split_questions

@@ -4,7 +4,7 @@ model."""
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,16 @@ class Mark(NamedTuple):
     start: int
     page: int = 0
     section: str = ""
+
+
+def place(marks: Sequence[Mark], offset: int) -> str:
+    """Where a character stands by the marks of its text, for a citation: "page 3", "Guide > Install";
+    empty if not known."""
+    at = bisect_right(marks, offset, key=lambda mark: mark.start)
+    if not at:
+        return ""
+    page, section = marks[at - 1].page, marks[at - 1].section
+    return ", ".join(filter(None, (f"page {page}" if page else "", section)))
 
 
 @dataclass(frozen=True)
@@ -33,13 +43,8 @@ class Document:
         object.__setattr__(self, "marks", tuple(Mark(*mark) for mark in self.marks))  # JSON makes them lists
 
     def place(self, offset: int) -> str:
-        """Where a character stands, for a citation: "page 3", "Guide > Install"; empty if not known."""
-        at = bisect_right(self.marks, offset, key=lambda mark: mark.start)
-        if not at:
-            return ""
-        mark = self.marks[at - 1]
-        page = f"page {mark.page}" if mark.page else ""
-        return ", ".join(filter(None, (page, mark.section)))
+        """The page or section of one of its characters."""
+        return place(self.marks, offset)
 
 
 @dataclass(frozen=True)

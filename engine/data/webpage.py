@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.data.formats import Unusable, decoded, normalise
-from engine.data.records import Mark
+from engine.data.headings import sections
 
 if TYPE_CHECKING:
     from engine.data.boxed import Extract
@@ -19,7 +19,6 @@ TAGS = 300_000
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^>]*?(/?)>")
 _VOID = frozenset(b"area base br col embed hr img input link meta source track wbr p li td tr th".split())
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?\s*([\w-]{2,30})", re.IGNORECASE)
-_HEADING = re.compile(r"^(#{1,6}) (.+)$", re.M)
 
 
 def extract(path: Path) -> "Extract":
@@ -53,17 +52,6 @@ def extract(path: Path) -> "Extract":
     facts = extract_metadata(page)
     title = " ".join((facts.title if facts and facts.title else "").split())[:200]
     return Extract(text, title, sections(text))
-
-
-def sections(text: str) -> tuple[Mark, ...]:
-    """A mark at each Markdown heading, with the headings above it."""
-    heads: list[tuple[int, str]] = []
-    marks = []
-    for found in _HEADING.finditer(text):
-        level = len(found[1])
-        heads = [head for head in heads if head[0] < level] + [(level, found[2].strip())]
-        marks.append(Mark(found.start(), section=" > ".join(words for _, words in heads)))
-    return tuple(marks)
 
 
 def _shape(raw: bytes) -> tuple[int, int]:

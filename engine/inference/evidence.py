@@ -68,6 +68,6 @@ def _row(index: Index, bullet: Bullet) -> Any:
 
 
 def _whole(number: int, hit: Hit) -> Bullet:
-    return Bullet(
-        number, hit.chunk.text, hit.chunk.document, hit.position, hit.chunk.start, hit.chunk.end, hit.fused
-    )
+    chunk = hit.chunk
+    place = chunk.place(chunk.start)
+    return Bullet(number, chunk.text, chunk.document, hit.position, chunk.start, chunk.end, hit.fused, place)

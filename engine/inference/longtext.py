@@ -92,7 +92,16 @@ def read(
         raise DataError(f"{document.id} holds no sentence to read: check that it is text.")
     notes = sorted(reading.memory, key=lambda note: note.sentence.start)
     bullets = tuple(
-        Bullet(number, note.sentence.text, document.id, 0, note.sentence.start, note.sentence.end, note.score)
+        Bullet(
+            number,
+            note.sentence.text,
+            document.id,
+            0,
+            note.sentence.start,
+            note.sentence.end,
+            note.score,
+            document.place(note.sentence.start),
+        )
         for number, note in enumerate(notes, 1)
     )
     return Reading(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 class Bullet:
     """One sentence of evidence. `number` is what the answer cites ([number], from 1); start and
     end are character offsets in the document; `chunk` is the chunk's position in the index;
-    `score` is the compressor's."""
+    `score` is the compressor's, `place` the page or section ("page 3", "Guide > Install"), where known."""
 
     number: int
     text: str
@@ -17,6 +17,7 @@ class Bullet:
     start: int
     end: int
     score: float
+    place: str = ""
 
 
 @dataclass(frozen=True)

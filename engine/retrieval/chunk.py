@@ -6,11 +6,12 @@ Knows nothing of vectors.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.data.records import Document
+from engine.data.records import Document, Mark, place
 from engine.retrieval.sentences import Sentence, sentences
 
 Lengths = Callable[[Sequence[str]], list[int]]
@@ -23,7 +24,8 @@ TOKEN_LETTERS = 16
 @dataclass(frozen=True)
 class Chunk:
     """`text` is document.text[start:end]; `sentences` are its sentences with offsets in the document;
-    `tokens` counts them with the embedder's tokenizer."""
+    `tokens` counts them with the embedder's tokenizer; `marks` are those of the document's pages and sections
+    that it lies in."""
 
     document: str
     title: str
@@ -32,6 +34,11 @@ class Chunk:
     text: str
     tokens: int
     sentences: tuple[Sentence, ...]
+    marks: tuple[Mark, ...] = ()
+
+    def place(self, offset: int) -> str:
+        """The page or section of a character of the document that is in this chunk; empty if not known."""
+        return place(self.marks, offset)
 
 
 def chunk(documents: Iterable[Document], lengths: Lengths, size: int = 256, overlap: int = 0) -> list[Chunk]:
@@ -73,7 +80,10 @@ def _tokens(group: Sequence[_Piece]) -> int:
 def _made(document: Document, group: list[_Piece]) -> Chunk:
     start, end = group[0].sentence.start, group[-1].sentence.end
     found = tuple(piece.sentence for piece in group)
-    return Chunk(document.id, document.title, start, end, document.text[start:end], _tokens(group), found)
+    first = max(0, bisect_right(document.marks, start, key=lambda mark: mark.start) - 1)
+    marks = tuple(mark for mark in document.marks[first:] if mark.start < end)
+    text = document.text[start:end]
+    return Chunk(document.id, document.title, start, end, text, _tokens(group), found, marks)
 
 
 def _pieces(text: str, lengths: Lengths, size: int) -> list[_Piece]:

@@ -65,7 +65,16 @@ def compress(
     }
     chosen.sort(key=lambda item: (rank[item[1].chunk.document], item[2].start))
     return [
-        Bullet(number, sentence.text, hit.chunk.document, hit.position, sentence.start, sentence.end, score)
+        Bullet(
+            number,
+            sentence.text,
+            hit.chunk.document,
+            hit.position,
+            sentence.start,
+            sentence.end,
+            score,
+            hit.chunk.place(sentence.start),
+        )
         for number, (score, hit, sentence, _) in enumerate(chosen, 1)
     ]
 

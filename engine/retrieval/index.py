@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.artifact import read_manifest, writing
 from engine.catalog import EMBEDDER
-from engine.data.records import Document, fingerprint
+from engine.data.records import Document, Mark, fingerprint
 from engine.errors import ArtifactError, DataError, IndexError_
 from engine.progress import Progress, Report, silent
 from engine.retrieval.chunk import Chunk, chunk
@@ -122,9 +122,9 @@ def save(index: Index, place: Path) -> None:
             for made in index.chunks:
                 spans = [[sentence.start, sentence.end] for sentence in made.sentences]
                 row = {"document": made.document, "title": made.title, "start": made.start, "end": made.end}
-                out.write(
-                    json.dumps(row | {"text": made.text, "tokens": made.tokens, "sentences": spans}) + "\n"
-                )
+                more = {"text": made.text, "tokens": made.tokens, "sentences": spans}
+                places = {"marks": made.marks} if made.marks else {}
+                out.write(json.dumps(row | more | places) + "\n")
         faiss.write_index(index.dense, str(folder / "dense.faiss"))
         np.save(folder / "sentences.npy", index.sentence_vectors, allow_pickle=False)
         (folder / "frequency.json").write_text(
@@ -241,4 +241,6 @@ def _read_chunk(line: str) -> Chunk:
         Sentence(row["text"][start - row["start"] : end - row["start"]], start, end)
         for start, end in row["sentences"]
     )
-    return Chunk(row["document"], row["title"], row["start"], row["end"], row["text"], row["tokens"], spans)
+    marks = tuple(Mark(*mark) for mark in row.get("marks", ()))  # none in an index made before there were any
+    own = (row["document"], row["title"], row["start"], row["end"], row["text"], row["tokens"])
+    return Chunk(*own, spans, marks)

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -91,6 +92,14 @@ def test_the_chunk_is_whole_with_its_bullets_and_scores() -> None:
     assert "fused 0.98, dense 0.61, BM25 4.2 · 2 bullets" in shown
     assert words(re.sub(r"\[\d\]", "", evidence.split('bt-text">')[1])) == TEXT
     assert "Evidence: 20 tokens as bullets instead of 60 as whole chunks (67 % fewer)" in shown
+
+
+def test_a_bullet_says_on_which_page_it_stands() -> None:
+    paged = tuple(replace(one, place="page 12") for one in bullets(FIRST, SECOND))
+    view = seen([Retrieved((hit(),), 1.0), Compressed(paged, 1.0)])
+    marks = re.findall(r"<mark .*?</mark>", found.evidence(view, "a"))
+    assert words(marks[0]) == f"[1] {FIRST} (page 12)"
+    assert words(found.bullet_line(paged[1], True, "a")) == f"[2] {SECOND} (page 12)"
 
 
 @pytest.mark.parametrize("order", [(FIRST, SECOND), (SECOND, FIRST)])

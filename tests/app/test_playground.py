@@ -51,7 +51,7 @@ def test_ask_gives_the_whole_trace(serve: Serve) -> None:
     given = client.predict(QUESTION, "space", api_name="/ask")
     assert given["answer"] == "1655" and given["tier"] == "large" and given["done"] is True
     assert given["citations"] == [
-        {"bullet": 2, "document": "titan", "title": "Titan", "start": 127, "end": 168}
+        {"bullet": 2, "document": "titan", "title": "Titan", "start": 127, "end": 168, "place": ""}
     ]
     assert given["verdict"]["parts"] == {"coverage": 1.0, "numbers": 1.0, "agreement": 0.5}
     assert given["verdict"]["score"] == 0.91 and given["tokens"]["prompt"] == 80

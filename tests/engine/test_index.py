@@ -14,13 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.data.load import load as read
 from engine.data.records import Document
 from engine.errors import ArtifactError, DataError, IndexError_
 from engine.progress import Progress
 from engine.retrieval import index as module
+from engine.retrieval.compress import compress
 from engine.retrieval.index import Index, build, load, save, titled
 from engine.retrieval.search import Hit, search, search_many
 from engine.retrieval.words import words
+from tests.engine.test_documents import PAGE, pdf
 
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 VOCABULARY = [
@@ -66,6 +69,27 @@ class Hashed:
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "embedder", lambda _: Hashed())
+
+
+def test_what_is_found_names_its_page_or_section(hashed: None, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "log.pdf").write_bytes(pdf("The mast broke.", "Water came in.", "The anchor was lost at Holm."))
+    (files / "guide.html").write_text(PAGE)
+    (files / "notes.md").write_text("# Notes\n\n```\n# The crate\n```\n\n## Cargo\n\nThe salt stayed dry.\n")
+    (files / "plain.txt").write_text("The keel was oak.")
+    save(build(read(files).documents, size=40), tmp_path / "index")
+    rows = [json.loads(line) for line in (tmp_path / "index" / "chunks.jsonl").read_text().splitlines()]
+    assert {row["document"] for row in rows if "marks" not in row} == {"plain"}  # as before there were marks
+    index = load(tmp_path / "index")
+    spots = {}
+    for asked in ("anchor lost Holm", "water came in", "seven crowns", "salt stayed dry", "keel oak"):
+        bullets = compress(index, asked, search(index, asked, 5), 8, floor=0.0)
+        best = max(bullets, key=lambda one: len(set(words(asked)) & set(words(one.text))))
+        spots[asked] = best.place
+    assert spots["anchor lost Holm"] == "page 3" and spots["water came in"] == "page 2"
+    assert spots["seven crowns"].endswith("Tickets") and spots["salt stayed dry"] == "Notes > Cargo"
+    assert spots["keel oak"] == ""
 
 
 @pytest.fixture(scope="module")

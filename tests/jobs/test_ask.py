@@ -70,7 +70,10 @@ def test_a_person_sees_all_of_it(answered: dict[str, Any]) -> None:
     lines = text.splitlines()
     number = answered["citations"][0]["bullet"]
     bullet = answered["bullets"][number - 1]
-    assert f"* [{number}] {bullet['text']}  ({bullet['document']})" in lines
+    assert f"* [{number}] {bullet['text']}  ({bullet['document']}, {bullet['place']})" in lines
+    assert (
+        answered["citations"][0]["place"] == bullet["place"] != ""
+    )  # a section: the documents have headings
     assert sum(line.startswith("* [") for line in lines) == len(answered["citations"])
     assert f"Answer: {answered['answer']} [{number}]" in lines
     assert any(line == f"Verdict: {answered['verdict']['reason']}" for line in lines)
