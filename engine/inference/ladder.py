@@ -48,7 +48,7 @@ def decided(case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> tuple[str
         one.verdict,
         spec,
         last=case.place == end or nothing,
-        sampled=one.agreement is not None or not _worth_sampling(one, case, ladder),
+        sampled=one.agreement is not None or not _worth_sampling(one, case, ladder, spec.samples),
         tier=one.tier.name if end else "",
     )
     if decision.action == "sample":
@@ -68,14 +68,14 @@ def most_credible(tries: Sequence[Try]) -> Try:
     return max(tries, key=lambda one: one.verdict.score if one.verdict else -1.0)
 
 
-def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...]) -> bool:
+def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...], samples: int) -> bool:
     """Samples are drawn only from the tier that was just asked, and where that costs less than the next
     one."""
     if one is not case.now or not isinstance(one.tier, Draws) or case.place == len(ladder) - 1:
         return False
     following = ladder[case.place + 1]
     known = following.price if not isinstance(following, LocalTier) or following.known else 0.0
-    return cheaper(one.first, one.said, one.tier.price, 3, known)
+    return cheaper(one.first, one.said, one.tier.price, samples, known)
 
 
 def failed_tier(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -> str:

@@ -56,7 +56,18 @@ def ran(at: AppTest) -> AppTest:
 
 def said(at: AppTest) -> str:
     """All text of a page, Markdown's backslashes taken out."""
-    kinds = (at.markdown, at.caption, at.header, at.title, at.text, at.error, at.warning, at.success, at.code)
+    kinds = (
+        at.markdown,
+        at.caption,
+        at.header,
+        at.subheader,
+        at.title,
+        at.text,
+        at.error,
+        at.warning,
+        at.success,
+        at.code,
+    )
     found = [str(e.value) for kind in kinds for e in kind] + [bar.proto.text for bar in at.get("progress")]
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", "\n".join(found))
 
