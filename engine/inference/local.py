@@ -21,6 +21,8 @@ from engine.inference.stream import collect, stream
 from engine.inference.tiers import Asked, Said
 from engine.progress import Report, silent
 
+DRAFTED = 50  # millions of parameters from which prompt lookup pays
+
 
 @dataclass
 class LocalTier:
@@ -57,9 +59,10 @@ class LocalTier:
         return self._prefix
 
     @property
-    def lookup(self) -> Lookup:
-        """The drafter of single greedy answers; it switches itself off, and on again, over all of them."""
-        if self._lookup is None:
+    def lookup(self) -> Lookup | None:
+        """The drafter of single greedy answers; it switches itself off, and on again, over all of them. None
+        for a tiny model, in which reading several tokens costs as much as the passes that it saves."""
+        if self._lookup is None and self.price >= DRAFTED:
             self._lookup = Lookup(self.loaded)
         return self._lookup
 

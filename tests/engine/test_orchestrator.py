@@ -129,11 +129,15 @@ def test_a_second_look_starts_from_the_drafts_prompt(parts: Parts) -> None:
     assert untimed(answer_many(parts, [WALK], AnswerSpec(tau=0.0))[0]) == untimed(trace)
 
 
-def test_a_single_answer_is_drafted_from_its_evidence_and_is_the_same(parts: Parts) -> None:
-    """Prompt lookup was measured and served to nobody."""
+def test_a_single_answer_is_drafted_from_its_evidence_and_is_the_same(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompt lookup was measured and served to nobody. A tiny model goes without."""
     tier = local.LocalTier.of(parts.loaded)
+    assert tier.lookup is None
+    monkeypatch.setattr(local, "DRAFTED", 0)
     drafted = last(answer(replace(parts, loaded=None, tiers=(tier,)), WALK, AnswerSpec()))
-    assert tier.lookup.acceptance.seen and tier.lookup.acceptance.share > 0.15
+    assert tier.lookup and tier.lookup.acceptance.seen and tier.lookup.acceptance.share > 0.15
     assert drafted.answer.raw == answer_many(parts, [WALK], AnswerSpec())[0].answer.raw
     row = tier.prompt(Asked(WALK, tuple(bullet.text for bullet in drafted.bullets)))
     assert drafted.answer.raw == decode(parts.loaded, [row])[0].text
