@@ -20,7 +20,7 @@ from storage import artifacts
 
 ABOUT = (
     "Two answers to one prompt, the first better: what preference training (DPO, ORPO) learns from. They "
-    "come from votes, escalations or the model's own samples."
+    "come from a teacher, votes, escalations or the model's own samples."
 )
 
 

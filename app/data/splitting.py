@@ -22,7 +22,7 @@ from jobs.kinds.split import read_leaks
 
 ABOUT = (
     "What is left after train and dev is test. Questions of train that dev or test leak from are taken out, "
-    "and the split is frozen: training refuses questions of its test part."
+    "and the split is frozen: training refuses what asks a question of its test part word for word."
 )
 
 
