@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from engine.data.spans import MONTH
+
 NO_FORM = "no other form of it is known"
 _BE, _DO = "is|was|are|were", "do|does|did"
 _AUX = f"{_BE}|{_DO}|has|have|had|can|could|will|would"
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _DAY = re.compile(r"\d{1,2} [A-Z][a-z]+|[A-Z][a-z]+ \d{1,2}(?!\d)")
 _TIME = re.compile(r"(?:second|minute|hour|day|week|month|year|decade|centur)")
-_MONTH = re.compile(
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{4}"
-)
+_MONTH = re.compile(rf"{MONTH} \d{{4}}")
 _LENGTH = re.compile(r"(?:met(?:re|er)|mile|foot|feet|inch|light|astronomical)")
 _PERSON = re.compile(r"(?!The )[A-Z][\w.'-]+(?: (?:of|von|van|de|[A-Z][\w.'-]*))+")
 _INSTITUTION = re.compile(

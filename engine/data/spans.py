@@ -7,7 +7,7 @@ question and reading the answer back, so rules may be wrong, but should rarely m
 import re
 from typing import NamedTuple
 
-_MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 FUNCTION = (
     "a an the of in on at to for from by with and or but nor so yet is are was were be been being has have "
     "had do does did will would can could may might must shall should that which who whom whose when where "
@@ -32,7 +32,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "when",
         re.compile(
-            rf"\b(?:\d{{1,2}} )?{_MONTH}(?: \d{{1,2}},)? \d{{4}}\b|\b{_MONTH} \d{{1,2}}, \d{{4}}\b"
+            rf"\b(?:\d{{1,2}} )?{MONTH}(?: \d{{1,2}},)? \d{{4}}\b|\b{MONTH} \d{{1,2}}, \d{{4}}\b"
             r"|\b(?:1[0-9]|20)\d\d\b"
         ),
     ),

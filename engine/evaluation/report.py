@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import StorageError
 from engine.evaluation import figures
@@ -41,6 +41,18 @@ INTERVAL = (
 )
 
 
+class _Told(NamedTuple):
+    """What report.md and report.html tell, as `write_report` takes it; `words` are the sentences."""
+
+    title: str
+    rows: Sequence[Row]
+    words: Sequence[str]
+    times: Sequence[Timing]
+    notes: Sequence[str]
+    facts: Mapping[str, str]
+    command: str
+
+
 def write_report(
     folder: Path,
     title: str,
@@ -61,12 +73,8 @@ def write_report(
     """
     if not rows:
         raise ValueError("A report needs at least one row.")
-    words = [*sentences(rows), *also]
-    texts = {
-        "report.csv": _csv(rows),
-        "report.md": _markdown(title, rows, words, times, notes, facts, command),
-        "report.html": _html(title, rows, words, times, notes, facts, command),
-    }
+    told = _Told(title, rows, [*sentences(rows), *also], times, notes, facts, command)
+    texts = {"report.csv": _csv(rows), "report.md": _markdown(told), "report.html": _html(told)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -235,32 +243,24 @@ def _csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _markdown(
-    title: str,
-    rows: Sequence[Row],
-    words: Sequence[str],
-    times: Sequence[Timing],
-    notes: Sequence[str],
-    facts: Mapping[str, str],
-    command: str,
-) -> str:
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", command)), default=0))
+def _markdown(told: _Told) -> str:
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", told.command)), default=0))
     parts = [
-        f"# {_plain(title)}",
-        table(rows),
+        f"# {_plain(told.title)}",
+        table(told.rows),
         f"{READING} {INTERVAL}",
-        "\n".join(f"- {_plain(sentence)}" for sentence in words),
+        "\n".join(f"- {_plain(sentence)}" for sentence in told.words),
     ]
-    if times:
-        parts += [f"## {STAGES}", _aligned(by_stage(times)), STAGE_WORDS]
-    if notes:
-        parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in notes)]
-    if facts:
+    if told.times:
+        parts += [f"## {STAGES}", _aligned(by_stage(told.times)), STAGE_WORDS]
+    if told.notes:
+        parts += ["## Notes", "\n".join(f"- {_plain(note)}" for note in told.notes)]
+    if told.facts:
         parts += [
             "## Measured on",
-            "\n".join(f"- {_plain(name)}: {_plain(fact)}" for name, fact in facts.items()),
+            "\n".join(f"- {_plain(name)}: {_plain(fact)}" for name, fact in told.facts.items()),
         ]
-    parts += ["## Again", f"{fence}\n{command}\n{fence}"]
+    parts += ["## Again", f"{fence}\n{told.command}\n{fence}"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -281,34 +281,33 @@ def _cell_text(text: str) -> str:
     )
 
 
-def _html(
-    title: str,
-    rows: Sequence[Row],
-    words: Sequence[str],
-    times: Sequence[Timing],
-    notes: Sequence[str],
-    facts: Mapping[str, str],
-    command: str,
-) -> str:
+def _html(told: _Told) -> str:
     from plotly.offline import get_plotlyjs
 
-    sections = [f"<h2>In words</h2>{_items(words)}"]
+    sections = [f"<h2>In words</h2>{_items(told.words)}"]
     drawn = [
-        ("f1-tokens", "F1 against prompt tokens", figures.f1_against_tokens(rows), figures.describe_f1(rows)),
-        ("latency", "Latency", figures.latency(rows), figures.describe_latency(rows)),
+        (
+            "f1-tokens",
+            "F1 against prompt tokens",
+            figures.f1_against_tokens(told.rows),
+            figures.describe_f1(told.rows),
+        ),
+        ("latency", "Latency", figures.latency(told.rows), figures.describe_latency(told.rows)),
     ]
     sections += [_figure(*drawing) for drawing in drawn]
-    if times:
-        sections.append(f"<h2>{STAGES}</h2>{_table(by_stage(times), STAGES, STAGE_WORDS)}")
-    if notes:
-        sections.append(f"<h2>Notes</h2>{_items(notes)}")
-    if facts:
-        pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items())
+    if told.times:
+        sections.append(f"<h2>{STAGES}</h2>{_table(by_stage(told.times), STAGES, STAGE_WORDS)}")
+    if told.notes:
+        sections.append(f"<h2>Notes</h2>{_items(told.notes)}")
+    if told.facts:
+        pairs = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in told.facts.items()
+        )
         sections.append(f"<h2>Measured on</h2><dl>{pairs}</dl>")
-    sections.append(f"<h2>Again</h2><pre><code>{escape(command)}</code></pre>")
+    sections.append(f"<h2>Again</h2><pre><code>{escape(told.command)}</code></pre>")
     return PAGE.format(
-        title=escape(title),
-        table=_table([_header(rows), *map(_cells, rows)], "Table of results", CAPTION),
+        title=escape(told.title),
+        table=_table([_header(told.rows), *map(_cells, told.rows)], "Table of results", CAPTION),
         reading=escape(f"{READING} {INTERVAL}"),
         sections="\n".join(sections),
         plotly=get_plotlyjs(),
