@@ -47,6 +47,7 @@ class Seen:
     chats: Sequence[Chat] = ()
     pairs: Sequence[Pair] = ()
     rejected: Sequence[Any] = field(default=())
+    notes: Sequence[Any] = field(default=())
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -71,7 +72,9 @@ def dataset(row: Mapping[str, Any]) -> Seen:
     manifest = read_manifest(place)
     counts = {name: int(manifest.get(name) or 0) for name in RECORDS}
     rejected = row.get("rejected") or tuple(_lines(place / "rejected.jsonl", None))
-    return Seen(**found, rejected=rejected, counts=counts | {"rejected": len(rejected)})
+    notes = tuple(_lines(place / "notes.jsonl", None))
+    counts |= {"rejected": len(rejected), "notes": len(notes)}
+    return Seen(**found, rejected=rejected, notes=notes, counts=counts)
 
 
 def save(name: str, files: Sequence[Upload]) -> Path:
@@ -118,14 +121,14 @@ def size_of(place: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def trial(place: Path, columns: Mapping[str, str] | None = None) -> Seen | None:
+def trial(place: Path, columns: Mapping[str, str] | None = None, encoding: str = "") -> Seen | None:
     """What the loader makes of a file or folder; None if that is too large to read while a page waits. What
     cannot be used at all is an empty Seen with the reasons."""
     if size_of(place) > PREVIEW_BYTES:
         return None
     shelf = Shelf()
     files = {place.name: place} if place.is_file() else walk(shelf, place)
-    Files(shelf, columns or {}).read(files)
+    Files(shelf, columns or {}, encoding).read(files)
     return _seen(shelf.corpus())
 
 
@@ -138,7 +141,8 @@ def _seen(corpus: Corpus) -> Seen:
     found = {name: getattr(corpus, name) for name in RECORDS}
     counts = {name: len(rows) for name, rows in found.items()}
     first = {name: rows[:SHOWN] for name, rows in found.items()}
-    return Seen(**first, rejected=corpus.rejected, counts=counts | {"rejected": len(corpus.rejected)})
+    counts |= {"rejected": len(corpus.rejected), "notes": len(corpus.notes)}
+    return Seen(**first, rejected=corpus.rejected, notes=corpus.notes, counts=counts)
 
 
 def _lines(file: Path, most: int | None = SHOWN) -> Iterator[dict[str, Any]]:

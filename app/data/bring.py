@@ -16,6 +16,7 @@ from app.data.parts import look_at, running
 from app.frame import said
 from app.text import plain
 from engine.data.columns import Preview, written
+from engine.data.encoding import known
 from engine.data.load import preview
 from jobs import queue
 from jobs.kinds import KINDS
@@ -26,17 +27,17 @@ ENDINGS = ["md", "txt", "html", "htm", "pdf", "docx", "csv", "tsv", "jsonl", "nd
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the files")
-def tried(place: Path, stamp: str, columns: tuple[tuple[str, str], ...]) -> Seen | None:
+def tried(place: Path, stamp: str, columns: tuple[tuple[str, str], ...], encoding: str) -> Seen | None:
     """What the loader makes of uploaded files as they are now."""
-    return corpora.trial(place, dict(columns))
+    return corpora.trial(place, dict(columns), encoding)
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the first rows")
-def first_rows(file: Path, stamp: str) -> Preview | None:
+def first_rows(file: Path, stamp: str, encoding: str) -> Preview | None:
     """The first rows of a file as it is now; None if it is too large to look into here."""
     if file.suffix.lower() == ".json" and corpora.size_of(file) > corpora.PREVIEW_BYTES:
         return None
-    return preview(file)
+    return preview(file, encoding=encoding)
 
 
 def stamp_of(place: Path) -> str:
@@ -97,8 +98,9 @@ def files(db: Database) -> None:
     place = there[picked]
     with said():
         try:
-            columns = meaning(place)
-            seen = tried(place, stamp_of(place), tuple(columns.items()))
+            encoding = named(place)
+            columns = meaning(place, encoding)
+            seen = tried(place, stamp_of(place), tuple(columns.items()), encoding)
         except FileNotFoundError:
             st.warning("These files were deleted meanwhile: choose others, or bring them in again.")
             return
@@ -111,10 +113,24 @@ def files(db: Database) -> None:
                 why = seen.rejected[0].reason if seen.rejected else "there is no file in it"
                 st.error(f"Nothing here can be used: {plain(why)}.")
                 return
-        importing(db, place, written(columns), there)
+        importing(db, place, written(columns), encoding, there)
 
 
-def meaning(place: Path) -> dict[str, str]:
+def named(place: Path) -> str:
+    """The encoding that the person names for the texts of an upload that are not UTF-8; empty: it is guessed.
+    Raises ConfigError for one that there is not."""
+    given = st.text_input(
+        "Encoding of texts that are not UTF-8",
+        key=f"data_encoding_{place.name}",
+        max_chars=40,
+        placeholder="guessed",
+        help="Such as cp1250, iso8859-2, cp1251, shift_jis. Left empty it is guessed, and each guess is "
+        "shown below with words that were read by it.",
+    )
+    return known(given or "")
+
+
+def meaning(place: Path, encoding: str) -> dict[str, str]:
     """The mapping of columns that the person chose for the files of an upload; empty: by their names."""
     rows = {file.name: file for file in corpora.with_rows(place)}
     if not rows:
@@ -124,13 +140,13 @@ def meaning(place: Path) -> dict[str, str]:
         name = st.selectbox("File with rows", list(rows), key=f"data_rows_{place.name}") or name
     file = rows.get(name, rows[next(iter(rows))])
     stamp, key = stamp_of(file), f"data_map_{short(place.name, name)}"
-    found = first_rows(file, stamp)
+    found = first_rows(file, stamp, encoding)
     if found is None or not found.columns:
         st.caption("This file has no columns to choose from." if found else "Too large to look into here.")
         return {}
     st.subheader("Columns")
     mapping.rows(found, key)
-    by_name = tried(file, stamp, ())
+    by_name = tried(file, stamp, (), encoding)
     good = by_name is not None and not by_name.rejected
     with st.container(horizontal=True, vertical_alignment="center"):
         own = st.toggle("Say which column is what", value=not good, key=f"{key}_own")
@@ -143,7 +159,7 @@ def meaning(place: Path) -> dict[str, str]:
     return mapping.boxes(found, key)
 
 
-def importing(db: Database, place: Path, columns: str, there: dict[str, Path]) -> None:
+def importing(db: Database, place: Path, columns: str, encoding: str, there: dict[str, Path]) -> None:
     """The form that queues the import of an upload."""
     others = {str(path): name for name, path in there.items() if path != place}
     with st.form("data_import", border=True):
@@ -163,7 +179,7 @@ def importing(db: Database, place: Path, columns: str, there: dict[str, Path]) -
         sent = st.form_submit_button("Import", type="primary", key="data_import_submit")
     if sent:
         values = {"documents": str(place), "name": name, "questions": questions or "", "columns": columns}
-        submit(values)
+        submit(values | {"encoding": encoding})
 
 
 def from_web(db: Database) -> None:

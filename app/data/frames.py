@@ -11,7 +11,7 @@ from app.tables import LETTERS, cut, frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from engine.data.records import Chat, Document, Pair, Question, Rejected
+    from engine.data.records import Chat, Document, Note, Pair, Question, Rejected
 
 SHARES = {"share %": column.NumberColumn("share %", format="%.1f")}
 SPLITS = ("train", "dev", "test")
@@ -61,6 +61,12 @@ def reject(one: "Rejected | Mapping[str, Any]") -> dict[str, Any]:
     """One thing that could not be read, in the order of the table."""
     row = one if isinstance(one, Mapping) else {"file": one.file, "row": one.row, "reason": one.reason}
     return {"file": row["file"], "row": row["row"], "reason": row["reason"]}
+
+
+def notes(found: Iterable["Note | Mapping[str, Any]"]) -> "pd.DataFrame":
+    """What is to be said of how files were read."""
+    rows = (one if isinstance(one, Mapping) else {"file": one.file, "note": one.note} for one in found)
+    return frame({"file": row["file"], "how it was read": row["note"]} for row in rows)
 
 
 def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> "pd.DataFrame":

@@ -20,11 +20,13 @@ ABOUT = {
     "space": "42 articles on spaceflight and the solar system, with questions",
     "handbook": "Bantam's own handbook, a page a technique, with questions",
 }
+NAMES = {"notes": "Read by a guess"}
 FRAMES: dict[str, tuple[Any, str]] = {
     "documents": (frames.documents, "There is no document."),
     "questions": (frames.questions, "There is no question; the lab can write its own."),
     "chats": (frames.chats, ""),
     "pairs": (frames.pairs, ""),
+    "notes": (frames.notes, ""),
     "rejected": (frames.rejected, "Nothing was left out."),
 }
 
@@ -43,8 +45,13 @@ def shown(seen: Seen, key: str, name: str = "rows") -> None:
         if not count and not none:
             continue
         lost = part == "rejected" and count > 0
-        open_ = lost or (part == "documents" and count > 0) or (part == "pairs" and not seen.documents)
-        with st.expander(f"{part.capitalize()} ({count})", expanded=open_):
+        open_ = (
+            lost
+            or part == "notes"
+            or (part == "documents" and count > 0)
+            or (part == "pairs" and not seen.documents)
+        )
+        with st.expander(f"{NAMES.get(part, part.capitalize())} ({count})", expanded=open_):
             frame = frame_of(rows[: corpora.SHOWN])
             if frame.empty:
                 st.text(none)

@@ -27,11 +27,13 @@ KINDS = {".pdf": "pdf", ".html": "html", ".htm": "html", ".xhtml": "html", ".doc
 
 
 class Extract(NamedTuple):
-    """The text of a file, its own title (or none), and where its pages or sections start."""
+    """The text of a file, its own title (or none), where its pages or sections start, and what is to be said
+    of how it was read."""
 
     text: str
     title: str = ""
     marks: tuple[Mark, ...] = ()
+    note: str = ""
 
 
 @dataclass
@@ -49,12 +51,13 @@ class Box:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, path: Path, kind: str) -> Extract:
-        """The text of a file of a kind of KINDS. Raises Unusable with the reason."""
+    def read(self, path: Path, kind: str, encoding: str = "") -> Extract:
+        """The text of a file of a kind of KINDS; `encoding` is what a person named. Raises Unusable with
+        the reason."""
         child = self._running()
         assert child.stdin and child.stdout
         try:
-            child.stdin.write(json.dumps({"path": str(path), "kind": kind}).encode() + b"\n")
+            child.stdin.write(json.dumps([str(path), kind, encoding]).encode() + b"\n")
             child.stdin.flush()
             line = self._line(child)
         except OSError:
@@ -70,7 +73,7 @@ class Box:
             if found.get("spent"):
                 self.close()
             raise Unusable(found["reason"])
-        return Extract(found["text"], found["title"], tuple(Mark(*mark) for mark in found["marks"]))
+        return Extract(**found | {"marks": tuple(Mark(*mark) for mark in found["marks"])})
 
     def _line(self, child: "subprocess.Popen[bytes]") -> bytes:
         assert child.stdout
@@ -122,14 +125,13 @@ def _limit(memory: int) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def _extract(path: Path, kind: str) -> Extract:
-    if kind == "pdf":
-        from engine.data.pdf import extract
-    elif kind == "docx":
-        from engine.data.word import extract
+def _extract(path: Path, kind: str, encoding: str) -> Extract:
+    from engine.data import pdf, webpage, word
+
+    if kind == "html":
+        found = webpage.extract(path, encoding)
     else:
-        from engine.data.webpage import extract
-    found = extract(path)
+        found = (pdf if kind == "pdf" else word).extract(path)
     if len(found.text) > LETTERS:
         raise Unusable(f"its text is longer than {LETTERS // 1_000_000} million letters; split the file")
     if not found.text.strip():
@@ -139,9 +141,9 @@ def _extract(path: Path, kind: str) -> Extract:
     return found
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(path: str, kind: str, encoding: str) -> dict[str, Any]:
     try:
-        return _extract(Path(request["path"]), request["kind"])._asdict()
+        return _extract(Path(path), kind, encoding)._asdict()
     except Unusable as error:
         return {"reason": str(error)}
     except MemoryError:
@@ -150,7 +152,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"reason": "it is nested too deeply"}
     except Exception as error:  # noqa: BLE001  whatever a parser of foreign files raises is that file's fault
         said = " ".join(str(error).split())[:120]
-        return {"reason": f"broken or not a {request['kind']} file ({type(error).__name__}: {said})"}
+        return {"reason": f"broken or not a {kind} file ({type(error).__name__}: {said})"}
 
 
 def _serve() -> None:
@@ -161,7 +163,7 @@ def _serve() -> None:
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # what a parser prints must not mix with answers
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+        answers.write(json.dumps(_answer(*json.loads(line))).encode() + b"\n")
         answers.flush()
 
 

@@ -1,7 +1,7 @@
 """A dataset as an artefact: what was read, kept in plain JSONL, so that every later step reads the same.
 
-documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl and pairs.jsonl where there
-are any, manifest.json. Knows no source format.
+documents.jsonl, questions.jsonl (with their split), rejected.jsonl, chats.jsonl, pairs.jsonl and notes.jsonl
+where there are any, manifest.json. Knows no source format.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.artifact import read_lines, read_manifest, write_lines, writing
-from engine.data.records import Chat, Corpus, Document, Pair, Question, Rejected, fingerprint
+from engine.data.records import Chat, Corpus, Document, Note, Pair, Question, Rejected, fingerprint
 from engine.errors import ArtifactError
 
-Record = TypeVar("Record", Document, Question, Rejected, Chat, Pair)
+Record = TypeVar("Record", Document, Question, Rejected, Chat, Pair, Note)
 DOCUMENTS, QUESTIONS, REJECTED = "documents.jsonl", "questions.jsonl", "rejected.jsonl"
-CHATS, PAIRS = "chats.jsonl", "pairs.jsonl"
+CHATS, PAIRS, NOTES = "chats.jsonl", "pairs.jsonl", "notes.jsonl"
 
 
 def save(
@@ -31,13 +31,14 @@ def save(
         "rejected": len(corpus.rejected),
         "chats": len(corpus.chats),
         "pairs": len(corpus.pairs),
+        "notes": len(corpus.notes),
         "characters": sum(len(document.text) for document in corpus.documents),
     }
     with writing(place, manifest) as folder:
         write_records(folder / DOCUMENTS, corpus.documents)
         write_records(folder / QUESTIONS, corpus.questions)
         write_records(folder / REJECTED, corpus.rejected)
-        for name, records in ((CHATS, corpus.chats), (PAIRS, corpus.pairs)):
+        for name, records in ((CHATS, corpus.chats), (PAIRS, corpus.pairs), (NOTES, corpus.notes)):
             if records:
                 write_records(folder / name, records)
         if also:
@@ -55,6 +56,7 @@ def load(place: Path) -> Corpus:
         read_records(place / REJECTED, Rejected),
         read_records(place / CHATS, Chat) if (place / CHATS).is_file() else (),
         read_records(place / PAIRS, Pair) if (place / PAIRS).is_file() else (),
+        read_records(place / NOTES, Note) if (place / NOTES).is_file() else (),
     )
     if fingerprint(corpus.documents) != manifest.get("fingerprint"):
         raise ArtifactError(
@@ -63,7 +65,7 @@ def load(place: Path) -> Corpus:
     return corpus
 
 
-def write_records(file: Path, records: Iterable[Document | Question | Rejected | Chat | Pair]) -> None:
+def write_records(file: Path, records: Iterable[Document | Question | Rejected | Chat | Pair | Note]) -> None:
     """One JSON object a line."""
     write_lines(file, map(asdict, records))
 

@@ -14,7 +14,16 @@ from typing import Any
 from engine.data.archive import Unpacker
 from engine.data.boxed import KINDS, Box
 from engine.data.columns import Preview, guess, renamed
-from engine.data.formats import Item, Unusable, as_object, parse_json, read_csv, read_jsonl, read_text
+from engine.data.formats import (
+    Item,
+    Unusable,
+    as_object,
+    find_encoding,
+    parse_json,
+    read_csv,
+    read_jsonl,
+    read_text,
+)
 from engine.data.headings import heading, sections
 from engine.data.rows import add_row, fits
 from engine.data.shelf import Place, Shelf, slug, stem
@@ -29,10 +38,12 @@ MAX_JSON = 60_000_000  # letters of a .json file, which is held whole
 
 @dataclass
 class Files:
-    """Reads files onto a shelf; `mapping` says which column is what (columns.py)."""
+    """Reads files onto a shelf; `mapping` says which column is what (columns.py), `encoding` what a person
+    named for texts that are not UTF-8 (encoding.py; empty: found)."""
 
     shelf: Shelf
     mapping: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
     box: Box = field(default_factory=Box)
     stems: Counter[str] = field(default_factory=Counter)
 
@@ -71,16 +82,22 @@ class Files:
         if suffix in ROWS:
             self._add_rows(path, name)
         elif suffix in PROSE:
-            text = read_text(path)
+            text = read_text(path, self._encoding(path, name))
             title = (heading(text) or stem(name)) if suffix != ".txt" else ""
             marks = sections(text) if suffix != ".txt" else ()
             self.shelf.add_document(text, title, Place(name), self._identity(name), marks=marks)
         else:
             if not path.stat().st_size:
                 raise Unusable("empty")
-            found = self.box.read(path, KINDS[suffix])
+            found = self.box.read(path, KINDS[suffix], self.encoding)
+            self.shelf.note(name, found.note)
             title = found.title or heading(found.text)
             self.shelf.add_document(found.text, title, Place(name), self._identity(name), marks=found.marks)
+
+    def _encoding(self, path: Path, name: str) -> str:
+        found = find_encoding(path, self.encoding)
+        self.shelf.note(name, found.note)
+        return found.name
 
     def _identity(self, name: str) -> str:
         identity = stem(name) if self.stems[stem(name)] == 1 else slug(re.sub(r"\.[^./]*$", "", name))
@@ -88,7 +105,7 @@ class Files:
 
     def _add_rows(self, path: Path, name: str) -> None:
         separator = "|" if path.suffix.lower() in (".csv", ".tsv") else ""
-        found = items_of(path, self._fits)
+        found = items_of(path, self._encoding(path, name), self._fits)
         if not isinstance(found, Iterable):
             add_squad(self.shelf, found.articles, name)
             return
@@ -132,17 +149,17 @@ class Squad:
     articles: list[Any]
 
 
-def items_of(path: Path, usable: Any = fits) -> "Iterable[Item] | Squad":
+def items_of(path: Path, encoding: str, usable: Any = fits) -> "Iterable[Item] | Squad":
     """The rows of a file of ROWS with their numbers, or its SQuAD articles. Raises Unusable."""
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        return read_csv(path, usable)
+        return read_csv(path, encoding, usable)
     if suffix != ".json":
-        return read_jsonl(path)
+        return read_jsonl(path, encoding)
     try:
-        value = parse_json(read_text(path, MAX_JSON))
+        value = parse_json(read_text(path, encoding, MAX_JSON))
     except json.JSONDecodeError:  # one object after the other: JSONL by another name
-        return read_jsonl(path)
+        return read_jsonl(path, encoding)
     return Squad(value["data"]) if is_squad(value) else _json_items(value)
 
 
@@ -155,12 +172,12 @@ def _json_items(value: Any) -> Iterable[Item]:
             yield number, error
 
 
-def preview(path: Path, rows: int = 8) -> Preview:
+def preview(path: Path, rows: int = 8, encoding: str = "") -> Preview:
     """The columns of a file of rows, its first usable rows and a guess which column is what. Raises
     Unusable."""
     if path.suffix.lower() not in ROWS:
         return Preview((), (), {})
-    found = items_of(path, lambda header: True)
+    found = items_of(path, find_encoding(path, encoding).name, lambda header: True)
     if isinstance(found, Squad):
         return Preview((), (), {})
     first = tuple(row for _, row in islice(found, 50) if isinstance(row, dict))

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from engine.data.columns import hint
-from engine.data.encoding import Unreadable, decoded, encoding_of
-
-__all__ = ["decoded"]
+from engine.data.encoding import Encoding, Unreadable, encoding_of
 
 MAX_BYTES = 200_000_000
 MAX_LETTERS = 20_000_000  # of one document, cell or line
@@ -49,9 +47,20 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def read_text(path: Path, limit: int = MAX_LETTERS) -> str:
-    """The whole text of a file, newlines as \\n, without BOM. Raises Unusable if it is not text or empty."""
-    with open_text(path) as file:
+def find_encoding(path: Path, named: str = "") -> Encoding:
+    """The encoding of a text file (encoding.py). Raises Unusable if it is too large or not text."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise Unusable(f"{size / 1e6:.0f} MB is above the limit of {MAX_BYTES / 1e6:.0f} MB; split the file")
+    try:
+        return encoding_of(path, named)
+    except Unreadable as error:
+        raise Unusable(str(error)) from None
+
+
+def read_text(path: Path, encoding: str, limit: int = MAX_LETTERS) -> str:
+    """The whole text of a file, newlines as \\n, without BOM. Raises Unusable if it is empty."""
+    with open_text(path, encoding) as file:
         text = file.read(limit + 1)
     if len(text) > limit:
         raise Unusable(f"longer than {limit // 1_000_000} million letters; split the file")
@@ -61,19 +70,12 @@ def read_text(path: Path, limit: int = MAX_LETTERS) -> str:
     return text
 
 
-def open_text(path: Path, newline: str | None = None) -> TextIO:
-    """Open a file as text in the encoding it has. Raises Unusable if it is too large or not text.
+def open_text(path: Path, encoding: str, newline: str | None = None) -> TextIO:
+    """Open a file as text in the encoding it has.
 
     In a file that is UTF-8 but for a few bytes, those come out as lone surrogates, so that only their rows
     are lost.
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise Unusable(f"{size / 1e6:.0f} MB is above the limit of {MAX_BYTES / 1e6:.0f} MB; split the file")
-    try:
-        encoding = encoding_of(path)
-    except Unreadable as error:
-        raise Unusable(str(error)) from None
     errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
     return path.open(encoding=encoding, errors=errors, newline=newline)
 
@@ -101,9 +103,9 @@ def parse_json(text: str) -> Any:
         raise Unusable(f"broken JSON: {error}") from None
 
 
-def read_jsonl(path: Path) -> Iterator[Item]:
+def read_jsonl(path: Path, encoding: str) -> Iterator[Item]:
     """Yield (line number, object or Unusable) for every line that is not blank."""
-    with open_text(path) as lines:
+    with open_text(path, encoding) as lines:
         for number, line in enumerate(short_lines(lines), 1):
             line = line.strip().lstrip("\ufeff")  # a BOM inside comes from files put together with cat
             if line:
@@ -140,14 +142,14 @@ def kind_of(value: Any) -> str:
     return next(word for kind, word in kinds if isinstance(value, kind))
 
 
-def read_csv(path: Path, fits: Callable[[list[str]], bool]) -> Iterator[Item]:
+def read_csv(path: Path, encoding: str, fits: Callable[[list[str]], bool]) -> Iterator[Item]:
     """Yield (line number where the row starts, row or Unusable). The header's most frequent of , ; tab
     separates.
 
     Raises Unusable if the header does not fit, has too many columns, or names one twice.
     """
     csv.field_size_limit(MAX_LETTERS)  # the default of 128 KiB is less than a long document
-    with open_text(path, newline="") as file:
+    with open_text(path, encoding, newline="") as file:
         delimiter = max(",;\t", key=file.readline(MAX_LETTERS).count)
         file.seek(0)
         rows = csv.reader(short_lines(file), delimiter=delimiter, strict=True)

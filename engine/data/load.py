@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.data import columns as mappings
 from engine.data import files as reading
 from engine.data.columns import Preview
+from engine.data.encoding import known
 from engine.data.files import Files
 from engine.data.formats import Unusable, printable
 from engine.data.headings import heading
@@ -28,26 +29,29 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = {"space": ROOT / "engine/samples/space/documents", "handbook": ROOT / "docs"}
 
 
-def load(path: Path, *, columns: Mapping[str, str] | None = None, report: Report = silent) -> Corpus:
+def load(
+    path: Path, *, columns: Mapping[str, str] | None = None, encoding: str = "", report: Report = silent
+) -> Corpus:
     """Read a file, or a folder with all folders in it, sorted, hidden ones skipped. Raises DataError if
     nothing is usable.
 
     Text is exactly the file's but for newlines (always \\n) and BOM; of PDF, HTML and DOCX it is their text
     with pages or sections marked. Files in Rejected and sources are relative to `path`. `columns` says which
-    column is which field (columns.FIELDS); left out, they go by their names.
+    column is which field (columns.FIELDS); left out, they go by their names. `encoding` is that of the texts
+    that are not UTF-8; left out, it is guessed, and Corpus.notes says so.
     """
-    corpus = _read(path, columns, report)
+    corpus = _read(path, columns, encoding, report)
     if not (corpus.documents or corpus.questions or corpus.chats or corpus.pairs):
         raise DataError(f"Nothing in {path} can be used{_why(corpus)}{_advice(corpus)}")
     return corpus
 
 
 def load_questions(
-    path: Path, *, columns: Mapping[str, str] | None = None, report: Report = silent
+    path: Path, *, columns: Mapping[str, str] | None = None, encoding: str = "", report: Report = silent
 ) -> Corpus:
     """Like `load`, for questions (with the documents that come with them). Raises DataError if there is no
     question."""
-    corpus = _read(path, columns, report)
+    corpus = _read(path, columns, encoding, report)
     if not corpus.questions:
         raise DataError(
             f"There is no usable question in {path}{_why(corpus)}; rows need 'question' and 'answers'"
@@ -71,11 +75,11 @@ def samples(name: str) -> Corpus:
     return shelf.corpus()
 
 
-def preview(path: Path, rows: int = 8) -> Preview:
+def preview(path: Path, rows: int = 8, encoding: str = "") -> Preview:
     """The first rows of a file with its columns and a guess which is what; nothing in it if the file has no
     columns (prose, SQuAD). Raises DataError if it can't be read."""
     try:
-        return reading.preview(path, rows)
+        return reading.preview(path, rows, known(encoding))
     except Unusable as error:
         raise DataError(f"{path.name} cannot be read: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -100,18 +104,19 @@ def _why(corpus: Corpus) -> str:
     return f" ({len(corpus.rejected)} left out, the first {place}: {first.reason})"
 
 
-def _read(path: Path, columns: Mapping[str, str] | None, report: Report) -> Corpus:
+def _read(path: Path, columns: Mapping[str, str] | None, encoding: str, report: Report) -> Corpus:
     mappings.check(columns or {})
     root = Path(path).expanduser()
     shelf = Shelf()
+    files = Files(shelf, columns or {}, known(encoding))
     try:
         is_folder, is_file = root.is_dir(), root.is_file()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     if is_folder:
-        Files(shelf, columns or {}).read(walk(shelf, root), report)
+        files.read(walk(shelf, root), report)
     elif is_file:
-        Files(shelf, columns or {}).read({printable(root.name): root}, report)
+        files.read({printable(root.name): root}, report)
     else:
         raise DataError(
             f"{path} does not exist or is neither a file nor a folder; give {READ}, or a folder of them"

@@ -122,15 +122,24 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a person should know of how a file was read; nothing of it is lost."""
+
+    file: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """What was read: documents, questions, chats and preference pairs found in the same files, and what could
-    not be read."""
+    """What was read: documents, questions, chats and preference pairs found in the same files, what could not
+    be read, and what is to be said of how the rest was."""
 
     documents: tuple[Document, ...] = ()
     questions: tuple[Question, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     chats: tuple[Chat, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 WHERE = frozenset({"source", "marks", "starts"})  # where a text stood, not what it is

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from engine.data.formats import Unusable, check_unicode, normalise, printable
-from engine.data.records import Chat, Corpus, Document, Mark, Pair, Question, Rejected
+from engine.data.records import Chat, Corpus, Document, Mark, Note, Pair, Question, Rejected
 
 MAX_TITLE = 150
 MAX_TOTAL = 300_000_000  # letters of all texts together
@@ -38,6 +38,7 @@ class Shelf:
     rejected: list[Rejected] = field(default_factory=list)
     chats: dict[str, Chat] = field(default_factory=dict)
     pairs: dict[str, Pair] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
     letters: int = 0
     _texts: dict[str, str] = field(default_factory=dict)
     _same: dict[str, str] = field(default_factory=dict)
@@ -55,6 +56,11 @@ class Shelf:
     def reject(self, place: Place, reason: str) -> None:
         """Note that something at `place` is left out."""
         self.rejected.append(Rejected(place.file, place.row, printable(reason)))
+
+    def note(self, file: str, said: str) -> None:
+        """Keep what is to be said of how a file was read, if there is anything."""
+        if said:
+            self.notes.append(Note(file, printable(said)))
 
     def add_document(
         self,
@@ -161,6 +167,7 @@ class Shelf:
             tuple(self.rejected),
             tuple(self.chats.values()),
             tuple(self.pairs.values()),
+            tuple(self.notes),
         )
 
 

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.data.formats import Unusable, decoded, normalise
+from engine.data.encoding import decoded
+from engine.data.formats import Unusable, normalise
 from engine.data.headings import sections
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ _VOID = frozenset(b"area base br col embed hr img input link meta source track w
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?\s*([\w-]{2,30})", re.IGNORECASE)
 
 
-def extract(path: Path) -> "Extract":
-    """The page's main text as Markdown; all its text where it has no main part that stands out."""
+def extract(path: Path, encoding: str = "") -> "Extract":
+    """The page's main text as Markdown; all its text where it has no main part that stands out. `encoding` is
+    what a person named."""
     import trafilatura
     from trafilatura.metadata import extract_metadata
 
@@ -40,8 +42,8 @@ def extract(path: Path) -> "Extract":
         raise Unusable(f"{tags:,} tags are above the limit of {TAGS:,}; split the page")
     if depth > DEEPEST:
         raise Unusable(f"nested more than {DEEPEST} tags deep")
-    named = _CHARSET.search(raw[:4096])
-    page = decoded(raw, named[1].decode() if named else "")
+    declared = _CHARSET.search(raw[:4096])
+    page, note = decoded(raw, declared[1].decode() if declared else "", encoding)
     text = trafilatura.extract(
         page, output_format="markdown", include_comments=False, include_tables=True, include_formatting=True
     )
@@ -51,7 +53,7 @@ def extract(path: Path) -> "Extract":
     text = normalise(text or "").strip()
     facts = extract_metadata(page)
     title = " ".join((facts.title if facts and facts.title else "").split())[:200]
-    return Extract(text, title, sections(text))
+    return Extract(text, title, sections(text), note)
 
 
 def _shape(raw: bytes) -> tuple[int, int]:

@@ -4,12 +4,14 @@ test, keep all of it as one dataset."""
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
 from engine.artifact import whole
 from engine.data import dataset
 from engine.data.columns import parsed
+from engine.data.encoding import known
 from engine.data.fetch import fetched
 from engine.data.load import SAMPLES, load, load_questions, samples
 from engine.data.records import Corpus, Question, fingerprint
@@ -46,6 +48,11 @@ class Spec(Frozen):
     columns: str = Field(
         "", description="which column is what, such as question=Frage,answers=Antwort; empty: by their names"
     )
+    encoding: str = Field(
+        "",
+        max_length=40,
+        description="encoding of the texts that are not UTF-8, such as cp1250; empty: guessed, and said so",
+    )
     url: bool = Field(False, description="let `documents` be a web address (https://...), public ones only")
     seed: Seed = 0
 
@@ -59,6 +66,7 @@ def run(job: Job) -> str:
     if corpus.questions:
         _check_testable(corpus.questions, spec.questions or spec.documents)
     more = [fingerprint(records) for records in (corpus.chats, corpus.pairs) if records]
+    more += [fingerprint(map(asdict, corpus.notes))] if corpus.notes else []
     made_of = [name, fingerprint(corpus.documents), fingerprint(corpus.questions), *more]
     place = artifact(MAKES, key("dataset", *made_of))
     if not whole(place):
@@ -75,9 +83,13 @@ def run(job: Job) -> str:
         path=under_home(place),
         rejected=[asdict(one) for one in corpus.rejected],
     )
+    guessed = f", {len(corpus.notes)} files read by a guess" if corpus.notes else ""
     lost = f", {len(corpus.rejected)} rows or files not read" if corpus.rejected else ""
     count = {name: sum(one.split == name for one in corpus.questions) for name in ("dev", "test")}
-    job.say(f"{len(corpus.documents)} documents, {count['dev']} dev and {count['test']} test questions{lost}")
+    asked = f"{count['dev']} dev and {count['test']} test questions"
+    job.say(f"{len(corpus.documents)} documents, {asked}{lost}{guessed}")
+    for note in corpus.notes[:SHOWN_REJECTS]:
+        job.tell(f"      {note.file}: {note.note}")
     for one in corpus.rejected[:SHOWN_REJECTS]:
         where = f"{one.file}, row {one.row}" if one.row else one.file
         job.tell(f"      not read: {where}: {one.reason}")
@@ -88,7 +100,7 @@ def run(job: Job) -> str:
 
 def read(spec: Spec, report: Report = silent) -> Corpus:
     """Documents and questions as they come. Raises DataError when there are no documents, chats or pairs."""
-    columns = parsed(spec.columns)
+    told: dict[str, Any] = {"columns": parsed(spec.columns), "encoding": known(spec.encoding)}
     if spec.documents in SAMPLES:
         corpus = samples(spec.documents)
     elif _ADDRESS.match(spec.documents):
@@ -98,17 +110,17 @@ def read(spec: Spec, report: Report = silent) -> Corpus:
                 "download it and name the file."
             )
         with fetched(spec.documents) as file:
-            corpus = load(file, columns=columns, report=report)
+            corpus = load(file, **told, report=report)
     else:
-        corpus = load(Path(spec.documents), columns=columns, report=report)
+        corpus = load(Path(spec.documents), **told, report=report)
     if spec.questions:
-        asked = load_questions(Path(spec.questions), columns=columns, report=report)
-        rejected = corpus.rejected + asked.rejected
+        asked = load_questions(Path(spec.questions), **told, report=report)
         corpus = replace(
             corpus,
             documents=corpus.documents or asked.documents,
             questions=asked.questions,
-            rejected=rejected,
+            rejected=corpus.rejected + asked.rejected,
+            notes=corpus.notes + asked.notes,
         )
     if not (corpus.documents or corpus.chats or corpus.pairs):
         raise DataError(

@@ -17,6 +17,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--columns", default="", help="which column is what, such as question=Frage,answers=Antwort"
     )
+    about = "encoding of the texts that are not UTF-8, such as cp1250 (default: guessed, and said so)"
+    parser.add_argument("--encoding", default="", help=about)
     parser.add_argument("--url", action="store_true", help="let PATH be a web address; public ones only")
     parser.add_argument("--preview", action="store_true", help="show the columns and a guess, import nothing")
     parser.add_argument("--seed", default="0", help="seed of the division into dev and test (default: 0)")
@@ -36,14 +38,15 @@ def _run(options: argparse.Namespace) -> None:
         return
     name = checked_name(options.name or name_of(options.path))
     fields = {"documents": options.path, "name": name, "url": options.url}
-    fields |= {key: getattr(options, key) for key in ("questions", "columns", "seed")}
+    fields |= {key: getattr(options, key) for key in ("questions", "columns", "encoding", "seed")}
     place, _ = run("import", fields, name)
     assert place
     made, corpus = read_manifest(place), dataset.load(place)
     rejected = [{"file": one.file, "row": one.row, "reason": one.reason} for one in corpus.rejected]
     if options.json:
+        notes = [{"file": one.file, "note": one.note} for one in corpus.notes]
         counts = {key: made[key] for key in ("documents", "questions", "chats", "pairs")}
-        print_json({"name": name, "dataset": place.name, **counts, "rejected": rejected})
+        print_json({"name": name, "dataset": place.name, **counts, "rejected": rejected, "notes": notes})
         return
     print(f"{name}: {made['documents']} documents, {made['questions']} questions, {len(rejected)} rejected")
     print(f"All reasons: {place / dataset.REJECTED}")
@@ -54,7 +57,7 @@ def _preview(options: argparse.Namespace) -> None:
 
     from engine.data.load import preview
 
-    found = preview(Path(options.path))
+    found = preview(Path(options.path), encoding=options.encoding)
     if options.json:
         print_json({"columns": found.columns, "guess": found.guess, "rows": found.rows})
         return
