@@ -28,7 +28,8 @@ class Server:
     """`seen` holds (path, headers, body) of each request; `answer` makes a text of a body. Entries of
     `script`: a status, (status, headers, body), "drop" (hang up at once), "cut" (half a body), "prose" (no
     JSON), "odd" (JSON that is no completion), "hang" (no answer until the server stops), "silent" (no
-    usage), "break" (a stream that hangs up in its middle)."""
+    usage), "break" (a stream that hangs up in its middle). With an `upstream` it stands before a real server,
+    whose whole answers it gives in place of its own; `answered` holds the bodies that got a well one."""
 
     answer: Answer = lambda body: "Paris [1]"
     script: deque[Any] = field(default_factory=deque)
@@ -36,14 +37,18 @@ class Server:
     stopped: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     url: str = ""
+    upstream: str = ""
+    answered: list[dict[str, Any]] = field(default_factory=list)
     running: int = 0
     most_running: int = 0
 
 
 @contextmanager
-def serving(answer: Answer | None = None, script: list[Any] | None = None) -> Iterator[Server]:
+def serving(
+    answer: Answer | None = None, script: list[Any] | None = None, upstream: str = ""
+) -> Iterator[Server]:
     """A server that runs until the block ends."""
-    server = Server(script=deque(script or []))
+    server = Server(script=deque(script or []), upstream=upstream)
     if answer:
         server.answer = answer
     http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
@@ -128,13 +133,25 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             elif body.get("stream"):
                 self.events(act, server.answer(body))
             else:
-                self.whole(act, server.answer(body))
+                said = self.relayed(body) if server.upstream else self.made(server.answer(body))
+                if act == "well":
+                    with server.lock:
+                        server.answered.append(body)
+                self.whole(act, said)
 
-        def whole(self, act: str, text: str) -> None:
-            value: dict[str, Any] = {
+        def made(self, text: str) -> dict[str, Any]:
+            return {
                 "choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
                 "usage": {"prompt_tokens": 20, "completion_tokens": 4},
             }
+
+        def relayed(self, body: dict[str, Any]) -> dict[str, Any]:
+            place = server.upstream + self.path.removeprefix("/v1")
+            reply = httpx.post(place, json=body, timeout=120, trust_env=False)
+            assert reply.status_code == 200, reply.text
+            return dict(reply.json())
+
+        def whole(self, act: str, value: dict[str, Any]) -> None:
             if act == "silent":
                 del value["usage"]
             said = {"prose": "<html>Bad gateway</html>", "odd": '{"choices": []}'}.get(act, json.dumps(value))

@@ -109,8 +109,9 @@ MODELS = {
 }
 
 
-def tokenizer(speech: str) -> Any:
-    """A byte-level BPE of a few hundred tokens with the family's special tokens and template."""
+def tokenizer(speech: str, text: str = TEXT, size: int = 400) -> Any:
+    """A byte-level BPE of at most `size` tokens, of those of `text`, with the family's special tokens and
+    template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -119,12 +120,12 @@ def tokenizer(speech: str) -> Any:
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=400,
+        vocab_size=size,
         special_tokens=list(family.specials),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    made.train_from_iterator([TEXT], trainer)
+    made.train_from_iterator([text], trainer)
     if family.bos:
         made.post_processor = processors.TemplateProcessing(
             single=f"{family.bos} $A", special_tokens=[(family.bos, made.token_to_id(family.bos))]
