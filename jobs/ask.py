@@ -60,6 +60,7 @@ def described(trace: Trace, titles: Mapping[str, str]) -> dict[str, Any]:
         "decision": trace.decision,
         "drafts": [_draft(draft) for draft in trace.drafts],
         "cost": trace.cost,
+        "cost_of": trace.cost_of,
         "low_relevance": trace.low_relevance,
         "notes": list(trace.notes),
         "error": trace.error,

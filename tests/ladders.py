@@ -56,7 +56,8 @@ class Scripted:
         return [self.said(text, asked) for text in self.drawn[:count]]
 
     def said(self, text: str, asked: Asked) -> Said:
-        return Said(parse(text, len(asked.evidence)), self.tokens(asked), len(text.split()))
+        answer = parse(text, len(asked.evidence), refusal=0.0, logprobs=(0.0,))
+        return Said(answer, self.tokens(asked), len(text.split()))
 
 
 @dataclass

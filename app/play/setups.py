@@ -64,11 +64,6 @@ class SetUp(BaseModel):
         return self
 
     @property
-    def last(self) -> str:
-        """What the last tier is, in words."""
-        return LABELS[self.tiers[-1]]
-
-    @property
     def label(self) -> str:
         """Its name in one line, equal for equal set-ups."""
         spec = self.answer

@@ -32,6 +32,7 @@ PARTS = {  # the verifier's features (engine/inference/verify.py) as a person re
     "retrieval": "evidence fits the question",
 }
 FIRST = ("coverage", "numbers", "names", "agreement", "answerable", "willing", "certain")  # always in sight
+OWN = ("willing", "certain", "sure")  # only a tier that tells its probabilities has them
 
 
 def steps(view: View) -> str:
@@ -59,6 +60,8 @@ def _turn(view: View, place: int) -> str:
         lines.append(f"<p>{len(turn.samples)} samples{agreed}: {said}</p>")
     if turn.verdict is not None and turn.verdict.parts:
         lines.append(bars(turn.verdict, *view.threshold(place)))
+    if turn.failed and not turn.ended:
+        lines.append('<p class="bt-decision">It could not be asked.</p>')
     if turn.ended:
         lines.append(f'<p class="bt-decision">{esc(sentence(turn.ended))}</p>')
     return f"<li>{''.join(lines)}</li>"
@@ -70,8 +73,9 @@ def bars(verdict: Verdict, threshold: float | None, called: str = "tau") -> str:
     name = "P(correct)" if verdict.calibrated else "score, uncalibrated"
     mark = f" ({called} {threshold:.2f})" if threshold else ""
     score = _bar(f"{name}{mark}", verdict.score, threshold, "bt-score")
-    first = {part: verdict.parts[part] for part in FIRST if part in verdict.parts}
-    others = {part: value for part, value in verdict.parts.items() if part not in first}
+    parts: dict[str, float | None] = {**dict.fromkeys(OWN), **verdict.parts}
+    first = {part: parts[part] for part in FIRST if part in parts}
+    others = {part: value for part, value in parts.items() if part not in first}
     shown = _table("What the verifier weighed", score + _rows(first))
     if not others:
         return shown
@@ -83,11 +87,14 @@ def _table(caption: str, rows: str) -> str:
     return f'<table class="bt-bars"><caption>{caption}</caption>{rows}</table>'
 
 
-def _rows(parts: Mapping[str, float]) -> str:
+def _rows(parts: Mapping[str, float | None]) -> str:
     return "".join(_bar(PARTS.get(part, part), value, None, "") for part, value in parts.items())
 
 
-def _bar(name: str, value: float, threshold: float | None, kind: str) -> str:
+def _bar(name: str, value: float | None, threshold: float | None, kind: str) -> str:
+    if value is None:
+        said = '<td colspan="2" class="bt-none">not measured for this tier</td>'
+        return f'<tr><th scope="row">{esc(name)}</th>{said}</tr>'
     width = 100 * min(1.0, max(0.0, value))
     mark = f'<i style="left:{100 * min(1.0, threshold):.1f}%"></i>' if threshold else ""
     drawn = f'<div class="bt-bar" aria-hidden="true"><b style="width:{width:.1f}%"></b>{mark}</div>'

@@ -21,7 +21,8 @@ FRAME = 0.08  # seconds between two drawings while tokens come: 12 a second
 
 @dataclass
 class Turn:
-    """One tier's turn: what it was given, what it says (`text` while it speaks), what the verifier says."""
+    """One tier's turn: what it was given, what it says (`text` while it speaks), what the verifier says;
+    after the `last` there is none to hand on to."""
 
     tier: str
     tokens: int = 0
@@ -33,22 +34,20 @@ class Turn:
     samples: tuple[Answer, ...] = ()
     agreement: float | None = None
     ended: str = ""
+    last: bool = False
     failed: bool = False
 
 
 @dataclass
 class View:
-    """One question on its way. `tiers` (how many), `last` (what the last one is), `accept`, `tau`, `shape`
-    and `ensemble` are the set-up's; `warnings` are the serving check's words; `first_ms` is when the first
-    token came, `total_ms` when the last event did; `error` is the sentence it ended with, if it did."""
+    """One question on its way. `accept`, `tau` and `shape` are the set-up's; `warnings` are the serving
+    check's words; `first_ms` is when the first token came, `total_ms` when the last event did; `error` is the
+    sentence it ended with, if it did."""
 
     question: str
-    tiers: int = 1
     accept: float | None = None
     tau: float | None = None
-    last: str = "last tier"
     shape: str = "short"
-    ensemble: bool = False
     begun: float = field(default_factory=time.perf_counter)
     warnings: list[str] = field(default_factory=list)
     hits: tuple[Hit, ...] | None = None
@@ -70,12 +69,8 @@ class View:
 
     @property
     def doubts(self) -> list[str]:
-        """Why tiers were not enough, in order. Those of an ensemble are asked whatever they say, so only the
-        last of them can be doubted, or one that failed."""
-        whole = self.tiers - 2 if self.ensemble and self.accept is not None else 0
-        return [
-            turn.ended for at, turn in enumerate(self.turns) if turn.ended and (at >= whole or turn.failed)
-        ]
+        """Why tiers were not enough, in order. Those of an ensemble are asked whatever is said before."""
+        return [turn.ended for turn in self.turns if turn.ended and turn.ended != events.EVERY]
 
     def restart(self) -> None:
         """Begin to count the time now."""
@@ -83,7 +78,7 @@ class View:
 
     def threshold(self, place: int) -> tuple[float | None, str]:
         """The score from which the draft of the turn at `place` stands, and which of the two it is."""
-        if self.accept is not None and place < self.tiers - 1:
+        if self.accept is not None and not self.turns[place].last:
             return self.accept, "accept"
         return self.tau, "tau"
 
@@ -100,7 +95,7 @@ class View:
             self.routed = event.reason
             self._took("route", event.ms)
         elif isinstance(event, events.Prompted):
-            self.turns.append(Turn(event.tier, event.tokens, event.dropped))
+            self.turns.append(Turn(event.tier, event.tokens, event.dropped, last=event.last))
             self.full_tokens = max(self.full_tokens, event.full_tokens)
             self._took("prompt", event.ms)
         elif isinstance(event, events.Answered):
@@ -134,6 +129,11 @@ class View:
         self.trace, self.error = trace, trace.error
         self.bullets, self.low = trace.bullets, trace.low_relevance
         self.full_tokens = trace.full_tokens
+        end = self.turns[-1] if self.turns and trace.drafts else None
+        if end and (end.answer is None or end.ended):  # the last tier failed: those before were held to tau
+            end.failed = end.failed or end.answer is None
+            for turn in self.turns:
+                turn.last = True
         for turn, draft in zip([one for one in self.turns if not one.failed], trace.drafts, strict=False):
             turn.agreement = draft.agreement  # known once the samples are weighed
         if trace.ms:
@@ -146,9 +146,7 @@ class View:
 def begun(question: str, setup: SetUp) -> View:
     """The view of a question that is about to be asked."""
     spec = setup.answer
-    return View(
-        question, len(setup.tiers), spec.accept, spec.tau, setup.last, spec.shape, ensemble=spec.ensemble
-    )
+    return View(question, spec.accept, spec.tau, spec.shape)
 
 
 def follow(view: View, coming: Iterator[Event | None], *, frame: float = FRAME) -> Generator[Any]:

@@ -56,7 +56,8 @@ class Try:
 class Case:
     """One question on its way; `tries` holds a tier's drafts in the order they were asked, `start` is the
     place of the tier that was asked first and `routed` why it was another than the cheapest. `failed` is what
-    a stage could not do for this question alone, until it is dealt with."""
+    a stage could not do for this question alone, until it is dealt with; `failing` are the tiers that could
+    not be asked."""
 
     question: str
     vector: Any = None
@@ -75,6 +76,7 @@ class Case:
     decision: str = ""
     error: str = ""
     failed: LabError | None = None
+    failing: list[Tier] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ms: dict[str, float] = field(default_factory=dict)
 
@@ -103,6 +105,7 @@ class Case:
         answer, verdict = (chosen.answer, chosen.verdict) if chosen else (NOTHING, None)
         if verdict and not verdict.supported:
             answer = replace(answer, text=REFUSAL, refused=True, citations=())
+        cost = self.cost(ladder[-1]) if len(ladder) > 1 else None
         return Trace(
             question=self.question,
             answer=answer,
@@ -117,7 +120,8 @@ class Case:
             tier=chosen.tier.name if chosen else "",
             decision=self.decision,
             drafts=tuple(one.draft() for one in self.tries),
-            cost=self.cost(ladder[-1]) if len(ladder) > 1 else None,
+            cost=cost,
+            cost_of=ladder[-1].name if cost is not None else "",
             low_relevance=self.low,
             notes=tuple(self.notes),
             error=self.error,
@@ -127,12 +131,15 @@ class Case:
     def cost(self, largest: Tier) -> float | None:
         """What was asked, as a share of what asking `largest` alone would have cost: tokens times price.
         Where it was not asked, its tokens are taken to be as many as the first tier's. None without
-        prices."""
+        prices, and where it can't be had."""
         asked = [one for one in self.tries if one.asked]
-        if not asked or not all(one.tier.price for one in asked):
+        if not asked or largest in self.failing or not all(one.tier.price for one in asked):
             return None
         whole = next((one for one in asked if one.tier is largest), None)
         tokens = whole.tokens + whole.said if whole else asked[0].tokens + asked[0].said
-        price = largest.price
+        try:
+            price = largest.price
+        except LabError:  # a model that was not needed and can't be loaded
+            return None
         spent = sum((one.tokens + one.said) * one.tier.price for one in asked)
         return spent / (tokens * price) if tokens and price else None

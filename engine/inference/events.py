@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from engine.inference.trace import Answer, Bullet, Trace, Verdict
 from engine.retrieval.search import Hit
 
+EVERY = "every tier but the last is asked"
+
 
 @dataclass(frozen=True)
 class Retrieved:
@@ -42,13 +44,15 @@ class Routed:
 @dataclass(frozen=True)
 class Prompted:
     """The prompt in tokens, and what the chunks would have taken uncompressed. `dropped` is the number of
-    bullets that were left out because the tier's window is too small for them."""
+    bullets that were left out because the tier's window is too small for them; after the `last` tier there is
+    none to hand on to."""
 
     tokens: int
     full_tokens: int
     ms: float
     tier: str = ""
     dropped: int = 0
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Escalated:
-    """The draft of `tier` was not enough, so `to` is asked; or `tier` failed (`failed`), and why."""
+    """The draft of `tier` was not enough, so `to` is asked; or `tier` failed (`failed`), and why: EVERY where
+    an ensemble's next tier is asked whatever was said."""
 
     tier: str
     to: str

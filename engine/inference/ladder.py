@@ -9,6 +9,7 @@ from engine.errors import LabError
 from engine.inference.cascade import Action, decide
 from engine.inference.case import Case, Try
 from engine.inference.consistency import cheaper
+from engine.inference.events import EVERY
 from engine.inference.local import LocalTier
 from engine.inference.parts import Parts
 from engine.inference.route import start
@@ -40,7 +41,7 @@ def decided(case: Case, spec: AnswerSpec, ladder: tuple[Tier, ...]) -> tuple[str
     nothing = spec.evidence and not case.bullets
     if spec.ensemble and spec.accept is not None and case.place < end - 1 and not nothing:
         case.place += 1
-        return "every tier but the last is asked", "escalate"
+        return EVERY, "escalate"
     if spec.ensemble and case.place < end:
         one = most_credible(case.tries)
     decision = decide(
@@ -82,6 +83,7 @@ def failed_tier(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...
     """A tier could not be asked: go on to the next, or settle for the best draft there is."""
     reason = f"{tier.name} could not be asked: {error}"
     case.notes.append(reason)
+    case.failing.append(tier)
     if case.tries and case.now.tier is tier and not case.now.asked:
         case.tries.pop()
     if case.place < len(ladder) - 1:

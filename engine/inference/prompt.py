@@ -135,7 +135,7 @@ def template_hash(tokenizer: Any) -> str:
     return hashlib.sha256(_template(tokenizer).encode()).hexdigest()[:16]
 
 
-def parse(raw: str, bullets: int, *, refusal: float = 0.0, logprobs: Sequence[float] = ()) -> Answer:
+def parse(raw: str, bullets: int, *, refusal: float | None = None, logprobs: Sequence[float] = ()) -> Answer:
     """Take a decoded answer apart: its words, the bullets it cites (only numbers
     1..`bullets`), whether it refuses."""
     cited = tuple(

@@ -2,8 +2,8 @@
 apart in the same way.
 
 Its tokens are those the server counts, words where it does not. It gives no log-probabilities and no
-P(refusal), so those parts of a verdict stay at what "unknown" means for them. Some servers cut a prompt
-that is too long and say nothing; what they count gives them away, and the trace says so.
+P(refusal), so a verdict on it has no such parts. Some servers cut a prompt that is too long and say nothing;
+what they count gives them away, and the trace says so.
 """
 
 from collections.abc import Iterator, Sequence

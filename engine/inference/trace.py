@@ -23,14 +23,15 @@ class Bullet:
 @dataclass(frozen=True)
 class Answer:
     """What the model said, taken apart. `text` is without citations, `raw` is as decoded; `citations` are
-    bullet numbers that exist in the prompt; `refusal` is P(refusal) at the first answer token, 0..1. `moved`
-    is empty, or says in one sentence that a citation was moved to the bullet that holds the answer."""
+    bullet numbers that exist in the prompt; `refusal` is P(refusal) at the first answer token, 0..1, None and
+    `logprobs` empty where the tier does not tell. `moved` is empty, or says in one sentence that a citation
+    was moved to the bullet that holds the answer."""
 
     text: str
     raw: str
     refused: bool
     citations: tuple[int, ...] = ()
-    refusal: float = 0.0
+    refusal: float | None = None
     logprobs: tuple[float, ...] = ()
     moved: str = ""
 
@@ -72,9 +73,9 @@ class Trace:
     the uncompressed top-k chunks would have taken (0 where there is no retrieval). `ms` is milliseconds by
     stage, measured alone only when `timed`. `tier` gave the answer and `decision` says in one sentence why it
     stands (or why it is refused); `drafts` is what each tier said, in order; `cost` is the share of what
-    asking only the last tier would have cost (tokens times price; None where that is not known). `error` is
-    set where a tier failed and nothing was left to ask; `shaped` is the answer in the format that was asked
-    for."""
+    asking only the last tier, `cost_of`, would have cost (tokens times price; None where that is not known).
+    `error` is set where a tier failed and nothing was left to ask; `shaped` is the answer in the format that
+    was asked for."""
 
     question: str
     answer: Answer
@@ -90,6 +91,7 @@ class Trace:
     decision: str = ""
     drafts: tuple[Draft, ...] = ()
     cost: float | None = None
+    cost_of: str = ""
     low_relevance: bool = False
     notes: tuple[str, ...] = ()
     error: str = ""

@@ -17,9 +17,10 @@ from engine.inference.trace import Answer, Bullet, Verdict
 from engine.retrieval.sentences import sentences
 from engine.retrieval.words import words
 
-VERSION = 2  # of the features: answers that were weighed by others are weighed again
+VERSION = 3  # of the features: answers that were weighed by others are weighed again
 WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05}
 COVERED = 0.5
+UNKNOWN = 0.5  # the score where no part of it is known
 LONG = 12  # words from which on an answer counts as long
 LOW = 0.1  # the quantile of token log-probs that stands for the weakest words
 _WHEN = re.compile(r"\bwhen\b|\b(what|which) (year|date|day|month|decade|century)\b|\bin what year\b")
@@ -46,7 +47,8 @@ def verify(
     know (similarity, relevance, retrieval, samples).
 
     Uncalibrated, the score is a weighted sum of answerable, agreement, willing and certain, halved when the
-    evidence does not hold the answer; without bullets only `willing` and `certain` are known.
+    evidence does not hold the answer; without bullets only `willing` is known, and 0.5 stands for a tier that
+    does not tell even that.
     """
     parts = features(answer, bullets, found, question) | dict(extra or {})
     parts = {name: round(value, 4) for name, value in parts.items()}
@@ -55,9 +57,11 @@ def verify(
         doubt = weakest(calibration.pulls(parts)) if _held(parts) else missing(answer, bullets)
         return _judged(parts, score, tau, doubt, True)
     if not bullets:
-        return _judged(parts, 1 - answer.refusal, tau, "there is no evidence to hold it against", False)
+        score = parts.get("willing", UNKNOWN)
+        return _judged(parts, score, tau, "there is no evidence to hold it against", False)
     known = {name: weight for name, weight in WEIGHTS.items() if name in parts}
-    score = sum(weight * parts[name] for name, weight in known.items()) / sum(known.values())
+    whole = sum(known.values())
+    score = sum(weight * parts[name] for name, weight in known.items()) / whole if whole else UNKNOWN
     held = _held(parts)
     doubt = weakest({name: parts[name] for name in known}) if held else missing(answer, bullets)
     return _judged(parts, score if held else score / 2, tau, doubt, False)
@@ -74,12 +78,12 @@ def features(
     P(refusal); certain: probability at the low quantile of the answer's tokens; sure: their geometric mean.
     asked: share of the question's stems in the cited bullets; fresh: share of the answer's that the question
     does not hold; fitting: it is a date, a number or a name where one is asked for; brief: 1 for one word, 0
-    from LONG on.
+    from LONG on. A tier that tells no probabilities (an endpoint) has no willing, certain or sure.
     """
-    logprobs = sorted(answer.logprobs)
-    low = logprobs[int(LOW * len(logprobs))] if logprobs else 0.0
-    mean = sum(logprobs) / len(logprobs) if logprobs else 0.0
-    parts = {"willing": 1 - answer.refusal, "certain": math.exp(low), "sure": math.exp(mean)}
+    parts = {} if answer.refusal is None else {"willing": 1 - answer.refusal}
+    if logprobs := sorted(answer.logprobs):
+        parts["certain"] = math.exp(logprobs[int(LOW * len(logprobs))])
+        parts["sure"] = math.exp(sum(logprobs) / len(logprobs))
     if question:
         parts["fitting"] = _fitting(question, answer.text)
         parts["fresh"] = 1 - _coverage(answer.text, question)

@@ -55,7 +55,7 @@ def answered(said: str = "Christiaan Huygens", **changes: Any) -> Trace:
         **{"question": QUESTION, "answer": answer, "bullets": bullets(), "verdict": verdict},
         **{"prompt_tokens": 80, "output_tokens": 6, "evidence_tokens": 20, "full_tokens": 60},
         **{"ms": {"retrieve": 12.0, "draft": 80.0}, "timed": True, "tier": "small"},
-        **{"decision": "accepted: score 0.91 is at least 0.70", "cost": 0.06},
+        **{"decision": "accepted: score 0.91 is at least 0.70", "cost": 0.06, "cost_of": "large"},
         "drafts": (Draft("small", answer, verdict, False, 80, 6, 8.5),),
     }
     return Trace(**(usual | changes))
@@ -88,7 +88,7 @@ def escalated() -> list[Event]:
             Verdict(False, 0.31, {"numbers": 0.0}, "refused: the year 1969 is not in bullet 2"), 1.0, "small"
         ),
         Escalated("small", "large", doubt),
-        Prompted(90, 60, 2.0, "large"),
+        Prompted(90, 60, 2.0, "large", last=True),
         Drafted(trace.answer, False, 900.0, "large"),
         Verified(trace.verdict or Verdict(False, 0.0), 1.0, "large"),
         Answered(trace),

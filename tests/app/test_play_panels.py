@@ -12,6 +12,7 @@ from app.play import found, markup, panels, steps
 from app.play.view import View, follow
 from engine.errors import ModelError
 from engine.inference.events import (
+    EVERY,
     Answered,
     Compressed,
     Drafted,
@@ -29,7 +30,7 @@ EVIL = "<img src=x onerror=alert(1)> **bold** [link](javascript:x) ${alert(1)} {
 
 
 def seen(events: Iterable[Event], question: str = "Who discovered Titan?") -> View:
-    view = View(question, 2, 0.7, 0.2)
+    view = View(question, 0.7, 0.2)
     for event in events:
         view.take(event)
     return view
@@ -73,7 +74,7 @@ def test_an_accepted_answer_shows_its_citation_decision_and_cost() -> None:
     said = words(panels.answer(view, "ask"))
     assert said == "Accepted Christiaan Huygens [2] Accepted: score 0.91 is at least 0.70."
     cost = words(panels.cost(view))
-    assert "Answered by small" in cost and "80 in, 6 out" in cost and "6 % of asking the last tier" in cost
+    assert "Answered by small" in cost and "80 in, 6 out" in cost and "6 % of asking large alone" in cost
     assert "Time 92 ms (retrieve 12, draft 80)" in cost
 
 
@@ -132,7 +133,30 @@ def test_the_parts_that_say_most_are_in_sight_and_the_others_folded() -> None:
     parts = {"brief": 0.3, "coverage": 0.1, "peer": 0.2}
     shown, folded = steps.bars(Verdict(True, 0.8, parts), 0.5).split("<details>")
     assert "words found in the cited bullets 0.10" in words(shown) and "short" not in words(shown)
-    assert words(folded) == "2 more parts The other parts short 0.30 another tier says the same 0.20"
+    sure = "model sure of the whole not measured for this tier"
+    assert words(folded) == f"3 more parts The other parts {sure} short 0.30 another tier says the same 0.20"
+
+
+def test_a_part_that_a_tier_does_not_tell_is_no_bar() -> None:
+    """An endpoint's answer once looked as sure as can be: 1.00 for what nobody had measured."""
+    told = steps.bars(Verdict(True, 0.8, {"coverage": 0.5, "willing": 0.9, "certain": 0.8, "sure": 0.7}), 0.5)
+    untold = steps.bars(Verdict(True, 0.8, {"coverage": 0.5}), 0.5)
+    assert "not measured" not in told and untold.count("not measured for this tier") == 3
+    assert "1.00" not in untold and untold.count('bt-bar"') == 2
+
+
+def test_a_draft_is_marked_with_the_threshold_that_it_was_held_against() -> None:
+    """A last tier that is not there, or that fails, leaves the draft before it to tau."""
+    alone = [replace(one, last=True) if isinstance(one, Prompted) else one for one in accepted()]
+    assert "(tau 0.20)" in words(steps.steps(seen(alone)))
+    failed = [
+        *accepted()[:-1],
+        Escalated("small", "large", "escalated: so"),
+        Prompted(9, 9, 1.0, "large", last=True),
+    ]
+    assert "(accept 0.70)" in words(steps.steps(seen(failed)))
+    told = words(steps.steps(seen([*failed, accepted()[-1]])))
+    assert "(tau 0.20)" in told and "accept" not in told and told.endswith("large It could not be asked.")
 
 
 def test_each_format_is_shown_with_its_citations_as_links_once() -> None:
@@ -153,12 +177,12 @@ def test_each_format_is_shown_with_its_citations_as_links_once() -> None:
 
 
 def test_the_time_of_a_later_tier_stands_behind_its_name() -> None:
-    view = View("Who?", last="large model")
+    view = View("Who?")
     view.take(
         Answered(answered(ms={"retrieve": 12.0, "draft": 80.0, "large: draft": 900.0, "large: read": 0.1}))
     )
     assert "Time 992 ms (retrieve 12, draft 80; large: draft 900)" in words(panels.cost(view))
-    assert "6 % of asking the large model alone" in words(panels.cost(view))
+    assert "6 % of asking large alone" in words(panels.cost(view))
 
 
 def test_a_refusal_says_so_and_that_little_was_found() -> None:
@@ -275,13 +299,13 @@ def test_every_feature_of_the_verifier_has_words() -> None:
 
 def test_an_ensemble_that_is_believed_is_no_escalation() -> None:
     """Its tiers are asked whatever the first one says; only a doubt of all of them hands on."""
-    every = "every tier but the last is asked"
-    view = View("Who?", 3, 0.7, 0.2, ensemble=True)
+    every = EVERY
+    view = View("Who?", 0.7, 0.2)
     for event in [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:]]:
         view.take(event)
     assert panels.ending(view) == "accepted" and view.doubts == []
     assert "Every tier" not in words(panels.answer(view, "a")) and "Every tier" in words(steps.steps(view))
-    doubted = View("Who?", 3, 0.7, 0.2, ensemble=True)
+    doubted = View("Who?", 0.7, 0.2)
     doubt = "escalated: the year 1969 is not in bullet 2"
     events = [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:-1]]
     for event in [*events, Escalated("reader", "large", doubt), *accepted()[2:]]:

@@ -99,6 +99,15 @@ def test_where_the_tier_that_starts_fails_those_passed_over_are_asked_after_all(
     trace = events[-1].trace
     assert (trace.tier, trace.answer.text, trace.error, len(down.seen)) == ("small", "Neil Armstrong", "", 1)
     assert "at once" not in trace.decision
+    assert trace.cost is None and trace.cost_of == ""  # what it would have cost there is not known
+
+
+def test_a_cost_says_of_which_tier_it_is_a_share(corpus_index: Any) -> None:
+    tiers = (Scripted("small", RIGHT), Scripted("middle", RIGHT, 4.0), Scripted("large", RIGHT, 10.0))
+    for count, share in ((2, 0.25), (3, 0.1)):
+        trace = last(answer(Parts(None, corpus_index, None, tiers[:count]), WALK, CASCADE))
+        assert (trace.tier, trace.cost_of) == ("small", tiers[count - 1].name)
+        assert trace.cost == pytest.approx(share)
 
 
 def test_what_a_router_sees_lies_between_0_and_1_and_tells_questions_apart(corpus_index: Any) -> None:

@@ -18,12 +18,15 @@ TEXTS = (
     "The Moon is 3,474 kilometres wide.",
 )
 BULLETS = tuple(Bullet(number, text, "apollo", 0, 0, len(text), 1.0) for number, text in enumerate(TEXTS, 1))
-ALONE = {"willing", "certain", "sure", "brief"}
+TOLD = {"certain", "sure"}
+ALONE = {"willing", "brief"} | TOLD
 READ = {"agreement", "answerable", "span", "standing"}
 PARTS = ALONE | READ | {"coverage", "bigrams", "numbers", "names"}
 
 
-def said(text: str, *citations: int, refusal: float = 0.0, logprobs: tuple[float, ...] = ()) -> Answer:
+def said(
+    text: str, *citations: int, refusal: float | None = 0.0, logprobs: tuple[float, ...] = (0.0,)
+) -> Answer:
     return Answer(text, text, False, citations, refusal, logprobs)
 
 
@@ -59,8 +62,8 @@ def test_a_verdict_stays_in_bounds_and_follows_its_score(
     verdict = verify(answer, bullets, found, tau)
     assert 0 <= verdict.score <= 1 + 1e-9
     assert all(0 <= part <= 1 for part in verdict.parts.values())
-    missing = set() if found else READ
-    assert verdict.parts.keys() == (PARTS - missing if bullets else ALONE)
+    missing = (set() if found else READ) | (set() if answer.logprobs else TOLD)
+    assert verdict.parts.keys() == ((PARTS if bullets else ALONE) - missing)
     assert not verdict.calibrated
     assert verdict.supported == (verdict.score >= tau)
     assert verdict.reason.startswith("accepted: " if verdict.supported else "refused: ")
@@ -113,6 +116,16 @@ def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
     unread = (willing + certain) / (WEIGHTS["willing"] + WEIGHTS["certain"])
     assert verify(answer, BULLETS, None, 0.5).score == pytest.approx(unread)
     assert verify(answer, (), None, 0.5).score == 0.75
+
+
+def test_what_a_tier_does_not_tell_counts_as_nothing() -> None:
+    """It once counted as all of it: willing, certain and sure were 1 for every endpoint."""
+    silent = said("Neil Armstrong", 1, refusal=None, logprobs=())
+    verdict = verify(silent, BULLETS, read("Neil Armstrong", 0.4), 0.5)
+    assert not verdict.parts.keys() & {"willing", "certain", "sure"}
+    whole = WEIGHTS["agreement"] + WEIGHTS["answerable"]
+    assert verdict.score == pytest.approx((WEIGHTS["agreement"] + 0.6 * WEIGHTS["answerable"]) / whole)
+    assert verify(silent, BULLETS, None, 0.5).score == verify(silent, (), None, 0.5).score == 0.5
 
 
 @pytest.mark.parametrize(
