@@ -28,8 +28,8 @@ from jobs.opened import open_experiment
 def check() -> int:
     """0 if the Space answers as the lab did; else what differs, and 1."""
     (name,) = Desk().names()
-    words = parity.check(open_experiment(name), parity.read(HERE / parity.FILE))
-    print("\\\\n".join(words) or "The Space answers as the lab did.")
+    words, note = parity.check(open_experiment(name), parity.read(HERE / parity.FILE))
+    print(*([note] if note else []), *(words or ["The Space answers as the lab did."]), sep="\\\\n")
     return 1 if words else 0
 
 

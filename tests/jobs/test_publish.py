@@ -298,9 +298,11 @@ def test_a_changed_adapter_does_not_pass_the_parity_check(
     place = Path(shutil.copytree(space / "home", tmp_path / "home"))
     monkeypatch.setenv("BANTAM_HOME", str(place))
     samples = parity.read(space / parity.FILE)
-    assert parity.check(open_experiment("tiny"), samples) == []
+    assert parity.check(open_experiment("tiny"), samples) == ([], "")
     samples[0]["answer"] = "something else"
-    assert "answer" in parity.check(open_experiment("tiny"), samples)[0]
+    samples[1]["score"] = 0.5 if samples[1]["score"] is None else samples[1]["score"] + 0.1
+    first, second = parity.check(open_experiment("tiny"), samples).words
+    assert ": answer " in first and ": score " in second
     (adapter,) = (place / "artifacts" / "adapter").iterdir()
     write_json(adapter / "manifest.json", read_manifest(adapter) | {"base": "another"})
     with pytest.raises(LabError, match="was trained for base 'another'"):
