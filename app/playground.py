@@ -16,7 +16,8 @@ import gradio as gr
 
 from app.play import api, ask, port, versus
 from app.play.compare import Table
-from app.play.desk import Answers, Desk, Offer
+from app.play.desk import Answers, Desk
+from app.play.offers import Offer
 from app.play.style import CSS, HEAD, theme
 from engine.errors import LabError
 from jobs.console import quiet

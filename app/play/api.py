@@ -15,7 +15,7 @@ from gradio.events import api as endpoint
 from app.play.ask import SLOT
 from app.play.compare import Comparison, Table, begin, chosen, record, run
 from app.play.desk import Answers
-from app.play.setups import SetUp, asked, made, presets
+from app.play.setups import PLACE, SetUp, asked, made, presets
 from app.play.view import View, begun, follow
 from engine.errors import ConfigError, LabError
 from storage.errors import StorageError
@@ -53,7 +53,8 @@ def _ask(desk: Answers) -> Callable[..., Iterator[dict[str, Any]]]:
             question: the question, at most 2,000 characters
             name: the experiment's name; the newest if left out
             settings: changes to how it answers, like {"tiers": ["small", "large"], "k": 5}; a tier
-                "endpoint" wants {"endpoint": {"base_url": ..., "model": ..., "key_env": "NAME_API_KEY"}}
+                "endpoint" wants {"endpoint": {"base_url": ..., "model": ..., "key_env": "NAME_API_KEY"}}, and
+                takes its "window" (tokens) and "price" (millions of parameters), where they are known
         Returns:
             answer, citations, bullets, verdict, decision, tier, tokens, ms by stage
         """
@@ -65,7 +66,7 @@ def _ask(desk: Answers) -> Callable[..., Iterator[dict[str, Any]]]:
                 raise ConfigError(f"There is no such tier: choose among {', '.join(offer.tiers)}.")
             where = wanted.pop("endpoint", None)
             if where is not None and not isinstance(where, dict):
-                raise ConfigError("The endpoint is an object with base_url, model and key_env.")
+                raise ConfigError(f"The endpoint is an object with {', '.join(PLACE)}.")
             setup = made(tiers, wanted, offer.answer, where)
         view = begun(text, setup)
         following = follow(view, desk.events(name, setup, text))

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app.play import found, panels, steps
-from app.play.desk import Answers, Offer
+from app.play.desk import Answers
 from app.play.markup import esc, status
-from app.play.setups import ENDPOINT, LABELS, TIERS, SetUp, asked, made
+from app.play.offers import Offer
+from app.play.setups import ENDPOINT, LABELS, PLACE, TIERS, SetUp, asked, made
 from app.play.view import View, begun, follow
 from engine.errors import ConfigError, LabError
 from engine.inference.spec import AnswerSpec
@@ -114,16 +115,25 @@ def _strip(offers: list[str], first: Offer | None) -> Strip:
     return Strip(experiment, [tiers, *settings, *place], notes)
 
 
-def _place(tiers: gr.CheckboxGroup) -> list[gr.Textbox]:
-    """Where the endpoint is: base URL, model, its key's variable; in sight where its tier is chosen."""
-    with gr.Row(visible=False) as row:
-        place = [
+def _place(tiers: gr.CheckboxGroup) -> list[Any]:
+    """Where the endpoint is and what it does not tell, as PLACE; in sight where its tier is chosen."""
+    with gr.Row(visible=False, elem_id="ask-endpoint") as row:
+        place: list[Any] = [
             gr.Textbox(label="Endpoint's base URL", placeholder="http://127.0.0.1:8000/v1", max_lines=1),
             gr.Textbox(label="Endpoint's model", placeholder="its name on the server", max_lines=1),
             gr.Textbox(
                 label="Name of the variable with its key (never the key)",
                 placeholder="OPENAI_API_KEY, or empty",
                 max_lines=1,
+            ),
+            gr.Number(
+                0, label="Endpoint's window in tokens (0: not known)", precision=0, minimum=0, min_width=220
+            ),
+            gr.Number(
+                0,
+                label="Endpoint's size for the cost line, in millions of parameters (0: not known)",
+                minimum=0,
+                min_width=220,
             ),
         ]
 
@@ -150,7 +160,7 @@ def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:
         **{"accept": accept, "tau": tau or None, "hopeless": hopeless},
         **{"evidence": evidence, "compress": compress, "ensemble": ensemble},
     }
-    where = dict(zip(("base_url", "model", "key_env"), place, strict=True))
+    where = dict(zip(PLACE, place, strict=True))
     return made(tiers, settings, offer.answer, where)
 
 
@@ -202,7 +212,7 @@ def _changing(desk: Answers) -> Callable[[str], list[Any]]:
         base = offer.answer
         values = [base.k, base.bullets, base.shape, _shown(base.accept), _shown(base.tau)]
         values += [_shown(base.hopeless), base.samples, base.temperature]
-        values += [base.evidence, base.compress, base.ensemble, *[gr.skip()] * 3]
+        values += [base.evidence, base.compress, base.ensemble, *[gr.skip()] * len(PLACE)]
         tiers = gr.update(choices=_tier_choices(offer), value=list(offer.usual))
         return [gr.update(choices=list(offer.examples), value=None), _notes(offer), tiers, *values]
 

@@ -8,45 +8,26 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.experiments import experiments, home
+from app.play.offers import Offer, offered
 from app.play.setups import ENDPOINT, SetUp
 from app.play.worker import TICK, Task, Worker
-from engine.errors import ConfigError, DataError, LabError
+from engine.errors import ConfigError, LabError
 from engine.inference.events import Event
 from engine.inference.spec import AnswerSpec
+from engine.inference.tiers import Absent
 from engine.inference.trace import Bullet, Trace
-from jobs.opened import Opened, model_of, open_experiment
+from jobs.opened import Opened, open_experiment
 
 if TYPE_CHECKING:
     from engine.inference.orchestrator import Parts
 
 WAIT = 120.0  # seconds; the queue lets one in at a time, so this only bridges the end of a stopped question
-EXAMPLES = 8
 RETRY = 600.0  # seconds until a large tier that could not be had is asked for again
 KEPT = 2  # experiments whose models stay loaded
-UNCALIBRATED = (
-    "No cascade is calibrated for {name} as it is now: the threshold is a guess until "
-    "`python -m jobs calibrate --name {name}` has run."
-)
-ACCEPT = 0.7  # uncalibrated verifier score from which a draft stands, where nothing was calibrated
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What an experiment offers: its tiers, how it answers by default (from its last calibration if there is
-    one, which `calibrated` says), questions to try, and what is missing or differs, in words."""
-
-    name: str
-    tiers: tuple[str, ...]
-    usual: tuple[str, ...]
-    answer: AnswerSpec
-    examples: tuple[str, ...] = ()
-    calibrated: bool = False
-    notes: tuple[str, ...] = ()
-    models: dict[str, str] = field(default_factory=dict)
 
 
 class Answers(Protocol):
@@ -100,7 +81,7 @@ class Desk:
 
     def offer(self, name: str) -> Offer:
         """As Answers."""
-        return _offer(self._open(name), self._endpoints)
+        return offered(self._open(name), endpoints=self._endpoints)
 
     def warnings(self, name: str, setup: SetUp) -> list[str]:
         """As Answers."""
@@ -153,7 +134,7 @@ class Desk:
         with suppress(LabError):  # whoever asks is told
             for name in self.names()[:1]:
                 opened = self._open(name)
-                offer = _offer(opened, False)
+                offer = offered(opened, endpoints=False)
                 setup = SetUp(tiers=offer.usual, answer=offer.answer)
                 for _ in self.events(name, setup, next(iter(offer.examples), "What is this about?")):
                     pass
@@ -170,10 +151,14 @@ class Desk:
                 tiers.append(ReaderTier(opened.reader))
             elif name == ENDPOINT:
                 tiers.append(self._remote(setup))
-            elif not (name == "large" and len(setup.tiers) > 1 and self._cannot(opened)):
+            elif name == "large" and len(setup.tiers) > 1 and (why := self._cannot(opened)):
+                tiers.append(Absent(opened.manifest["spec"]["large"], why))
+            else:
                 tiers.append(name)
         known = _known(opened)
-        return replace(opened.ladder(*tiers), calibrations=known.calibrations, router=known.router)
+        parts = replace(opened.ladder(*tiers), calibrations=known.calibrations, router=known.router)
+        self._warned[opened.name] += _unjudged(parts, setup.answer)
+        return parts
 
     def _remote(self, setup: SetUp) -> Any:
         from engine.endpoint import Endpoint
@@ -181,20 +166,20 @@ class Desk:
 
         if not self._endpoints or setup.endpoint is None:
             raise ConfigError("No endpoint can be asked here: choose other tiers.")
-        return EndpointTier(Endpoint(setup.endpoint))
+        return EndpointTier(Endpoint(setup.endpoint), setup.endpoint.price, setup.endpoint.window)
 
-    def _cannot(self, opened: Opened) -> bool:
-        """Whether the large tier can't be had: then the others answer without it, and it is said why."""
+    def _cannot(self, opened: Opened) -> str:
+        """Why the large tier can't be had, "" where it can: the others answer without it, and it is said."""
         asked, said = self._missing.get(opened.name, (-RETRY, ""))
         if time.monotonic() - asked > RETRY:
             try:
                 _, said = opened.tier("large").loaded, ""
             except LabError as error:
-                said = f"answered without the large tier: {error}"
+                said = str(error)
                 self._missing[opened.name] = (time.monotonic(), said)
         if said:
-            self._warned[opened.name].append(said)
-        return bool(said)
+            self._warned[opened.name].append(f"answered without the large tier: {said}")
+        return said
 
     def _open(self, name: str) -> Opened:
         """The experiment as it is on disk now: made again, it is opened again; deleted, it is gone."""
@@ -215,35 +200,16 @@ def _known(opened: Opened) -> "Parts":
     return found[0] if found else opened.parts()
 
 
-def _offer(opened: Opened, endpoints: bool) -> Offer:
-    spec, found = opened.manifest["spec"], opened.cascade()
-    more = (ENDPOINT,) if endpoints else ()
-    tiers = ("small", *(("adapter",) if opened.adapter else ()), "reader", "large", *more)
-    first = model_of(opened.arm)
-    usual: tuple[str, ...] = (first, "large") if first != "large" else ("large",)
-    base, notes = opened.spec().model_copy(update={"accept": ACCEPT}), [UNCALIBRATED.format(name=opened.name)]
-    if found:
-        made = opened.calibrated or {}
-        usual, base, notes = tuple(made["order"]), found[1], []
-    return Offer(
-        name=opened.name,
-        tiers=tiers,
-        usual=usual,
-        answer=base,
-        examples=_examples(opened),
-        calibrated=bool(found),
-        notes=tuple(notes),
-        models={"small": spec["small"], "large": spec["large"]},
-    )
-
-
-def _examples(opened: Opened) -> tuple[str, ...]:
-    """Some of the test questions, spread over them, one that the documents do not answer among them."""
-    try:
-        test = opened.test or opened.questions
-    except DataError:
-        return ()
-    answered = [one.question for one in test if one.answerable]
-    step = max(1, len(answered) // (EXAMPLES - 1))
-    others = [one.question for one in test if not one.answerable]
-    return tuple(dict.fromkeys([*answered[::step][: EXAMPLES - 1], *others[:1]]))
+def _unjudged(parts: "Parts", spec: AnswerSpec) -> list[str]:
+    """Which tiers are held against thresholds with no calibration of their own, in words."""
+    names = [
+        tier.name
+        for tier in parts.tiers
+        if tier.name not in parts.calibrations and not isinstance(tier, Absent)
+    ]
+    if not names or (spec.accept is None and spec.tau is None):
+        return []
+    return [
+        f"not calibrated here: {', '.join(names)}. Such a score is a weighted sum and no P(correct), so the "
+        "thresholds mean less than they say"
+    ]

@@ -3,13 +3,10 @@ out.
 """
 
 import json
-import re
 
 from app.play.found import bullet_line
 from app.play.markup import box, esc, linked, sentence
 from app.play.view import View
-
-CITED = re.compile(r"\s*\[[\d, ]*\]?")
 
 
 def answer(view: View, prefix: str) -> str:
@@ -55,12 +52,16 @@ def cost(view: View) -> str:
     return f'<dl class="bt-cost">{lines}</dl>'
 
 
+def held(title: str) -> str:
+    """A blind side before both have answered. A draft that is replaced, or how fast words come, would tell a
+    cascade or a size."""
+    return f'<section class="bt-side"><h2>{esc(title)}</h2><p>Shown when both have answered.</p></section>'
+
+
 def side(title: str, view: View, prefix: str, *, hidden: bool) -> str:
     """One set-up's column when comparing. `hidden` leaves out whatever would tell which it is."""
     head = f"<h2>{esc(title)}</h2>"
     if hidden:
-        if not view.done:
-            return f'<section class="bt-side">{head}{_draft(view)}</section>'
         said = esc(view.error or _said(view))
         return f'<section class="bt-side">{head}<p class="bt-answer">{said}</p></section>'
     found = view.bullets or ()
@@ -89,16 +90,6 @@ def _final(view: View, prefix: str) -> str:
     body += _escalations(view)
     body += _decision(trace.decision) if trace.decision else ""
     return box(kind, kind.capitalize(), body)
-
-
-def _draft(view: View) -> str:
-    """What is being written and nothing else: which tier writes, and whether it is the first, would tell."""
-    turn = next((turn for turn in reversed(view.turns) if turn.text or turn.answer), None)
-    said = (turn.text or (turn.answer.text if turn.answer else "")) if turn else ""
-    said = CITED.sub("", said)  # as the answer will stand: not every tier writes its citations
-    return (
-        f'<p class="bt-answer">{esc(said)}<span class="bt-caret"></span></p>' if said else "<p>Working.</p>"
-    )
 
 
 def _said(view: View) -> str:

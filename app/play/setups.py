@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.endpoint import EndpointSpec
 from engine.errors import ConfigError
@@ -15,6 +15,7 @@ from engine.inference.spec import LONGEST_QUESTION, AnswerSpec
 
 TierName = Literal["small", "adapter", "reader", "large", "endpoint"]
 ENDPOINT = "endpoint"
+PLACE = ("base_url", "model", "key_env", "window", "price")  # what may be said of an endpoint
 KEY_NAME = re.compile(r"\w*_API_KEY")  # a browser may name no other variable of the server's environment
 # somebody waits in front of a screen
 PATIENCE: dict[str, Any] = {
@@ -40,6 +41,15 @@ SHORT = {
 LONGEST = LONGEST_QUESTION  # characters of a question
 
 
+class Place(EndpointSpec):
+    """An endpoint as a tier: where it is, and what it does not tell itself."""
+
+    window: int = Field(0, ge=0, le=100_000_000, description="its window in tokens, 0 where it is not known")
+    price: float = Field(
+        0, ge=0, le=1e9, description="millions of parameters, for the cost line; 0 where it is not known"
+    )
+
+
 class SetUp(BaseModel):
     """What answers: `tiers` in the order they are asked, each once, and the spec of the answer; `endpoint`
     says where the tier of that name is, with the name of its key's variable, never the key."""
@@ -48,7 +58,7 @@ class SetUp(BaseModel):
 
     tiers: tuple[TierName, ...]
     answer: AnswerSpec = AnswerSpec()
-    endpoint: EndpointSpec | None = None
+    endpoint: Place | None = None
 
     @field_validator("tiers")
     @classmethod
@@ -80,8 +90,8 @@ def made(
     base: AnswerSpec,
     endpoint: Mapping[str, Any] | None = None,
 ) -> SetUp:
-    """The set-up of these tiers, with `answer`'s settings over those of `base`; `endpoint` holds base_url,
-    model and key_env. Raises ConfigError in one sentence where a value does not fit."""
+    """The set-up of these tiers, with `answer`'s settings over those of `base`; `endpoint` holds
+    PLACE's values. Raises ConfigError in one sentence where a value does not fit."""
     try:
         spec = AnswerSpec(**(base.model_dump() | dict(answer)))
         where = _endpoint(endpoint) if endpoint is not None and ENDPOINT in tiers else None
@@ -97,9 +107,9 @@ def made(
         raise ConfigError(f"The setting {name} = {value!r} cannot be used: {said}") from error
 
 
-def _endpoint(given: Mapping[str, Any]) -> EndpointSpec:
-    if unknown := set(given) - {"base_url", "model", "key_env"}:
-        raise ConfigError(f"An endpoint has base_url, model and key_env, and no {min(map(str, unknown))!r}.")
+def _endpoint(given: Mapping[str, Any]) -> Place:
+    if unknown := set(given) - set(PLACE):
+        raise ConfigError(f"An endpoint has {', '.join(PLACE)}, and no {min(map(str, unknown))!r}.")
     key = str(given.get("key_env") or "").strip()
     if key and not KEY_NAME.fullmatch(key):
         raise ConfigError(
@@ -107,7 +117,8 @@ def _endpoint(given: Mapping[str, Any]) -> EndpointSpec:
             "itself stays in the environment of the playground."
         )
     texts = {name: str(given.get(name) or "").strip() for name in ("base_url", "model")}
-    return EndpointSpec(**texts, key_env=key, **PATIENCE)
+    numbers = {name: given.get(name) or 0 for name in ("window", "price")}
+    return Place(**texts, key_env=key, **numbers, **PATIENCE)
 
 
 def asked(question: object) -> str:

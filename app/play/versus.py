@@ -9,8 +9,9 @@ from app.play import panels
 from app.play.ask import SLOT, STOPPED, Strip
 from app.play.ask import chosen as set_up
 from app.play.compare import MOST, VOTES, Comparison, Table, begin, chosen, record, run
-from app.play.desk import Answers, Offer
+from app.play.desk import Answers
 from app.play.markup import status
+from app.play.offers import Offer
 from app.play.setups import SetUp, presets
 from engine.errors import LabError
 from storage.errors import StorageError
@@ -119,13 +120,15 @@ def _drawn(made: Comparison, votes: bool) -> Drawn:
 
 
 def _columns(made: Comparison) -> list[Any]:
-    shown = [
-        gr.update(
-            value=panels.side(_title(made, place), side.view, f"c{place}", hidden=made.hidden), visible=True
-        )
-        for place, side in enumerate(made.sides)
-    ]
+    shown = [gr.update(value=column(made, place), visible=True) for place in range(len(made.sides))]
     return shown + [gr.update(value="", visible=False)] * (MOST - len(shown))
+
+
+def column(made: Comparison, place: int) -> str:
+    """A side as it may be seen now."""
+    if made.hidden and not made.done:
+        return panels.held(_title(made, place))
+    return panels.side(_title(made, place), made.sides[place].view, f"c{place}", hidden=made.hidden)
 
 
 def _title(made: Comparison, place: int) -> str:

@@ -5,9 +5,10 @@ A tier turns a question and its evidence into an Answer. Knows no retrieval, no 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from engine.errors import LabError
+from engine.errors import LabError, ModelError
 from engine.inference.events import Token
 from engine.inference.extract import Found
 from engine.inference.trace import Answer
@@ -69,6 +70,33 @@ class Tier(Protocol):
         """One answer each, the likeliest; with `ban` it may not refuse. A question that it can't answer gets
         its error in place of one; what concerns them all is raised."""
         ...
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A tier that can't be had: whoever asks it is told `why`, without a try."""
+
+    name: str
+    why: str
+    price: float = 0.0
+
+    def fits(self, asked: Asked, max_new_tokens: int) -> bool:
+        """Raises ModelError."""
+        raise ModelError(self.why)
+
+    def tokens(self, asked: Asked) -> int:
+        """Raises ModelError."""
+        raise ModelError(self.why)
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Raises ModelError."""
+        raise ModelError(self.why)
+
+    def answers(
+        self, asked: Sequence[Asked], *, ban: bool, max_new_tokens: int, report: Report = silent
+    ) -> Sequence[Said | LabError]:
+        """Raises ModelError."""
+        raise ModelError(self.why)
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from app.play.desk import Offer
+from app.play.offers import Offer
 from app.play.setups import SetUp
 from engine.errors import ConfigError
 from engine.inference.events import (

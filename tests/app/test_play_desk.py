@@ -9,6 +9,7 @@ import pytest
 
 from app.play import desk as desks
 from app.play.desk import Desk
+from app.play.offers import EXAMPLES
 from app.play.setups import PATIENCE, SetUp, made
 from engine.artifact import write_json
 from engine.data.records import Question
@@ -16,6 +17,7 @@ from engine.errors import ConfigError, ModelError
 from engine.inference.events import Event, Token
 from engine.inference.orchestrator import Parts
 from engine.inference.spec import AnswerSpec
+from engine.inference.tiers import Absent, Asked
 from jobs.cascade import cascade
 from jobs.opened import Opened
 from tests.app.scripted import QUESTION, accepted
@@ -55,11 +57,13 @@ class Experiment(Opened):
         return SimpleNamespace(name=name, loaded=object())
 
     def ladder(self, *tiers: Any) -> Parts:
-        return Parts(None, tiers=tiers)
+        return Parts(None, tiers=tuple(self.tier(one) if isinstance(one, str) else one for one in tiers))
 
 
 class Lost:
     """A tier whose model can't be had."""
+
+    name = "large"
 
     @property
     def loaded(self) -> Any:
@@ -120,14 +124,12 @@ def test_the_last_calibration_gives_tiers_thresholds_beliefs_and_router(
     believes = opened.cascade()[0]  # type: ignore[index]
     assert set(served[0].calibrations) == {"small", "large"}
     assert (served[0].calibrations, served[0].router) == (believes.calibrations, believes.router)
-    assert served[0].router is not None
+    assert served[0].router is not None and Desk().warnings("space", setup("small")) == []
 
 
 def test_examples_are_spread_over_the_test_questions_with_one_unanswerable(opened: Experiment) -> None:
     examples = Desk().offer("space").examples
-    assert (
-        len(examples) == desks.EXAMPLES and examples[-1] == "Unanswerable?" and examples[0] == "Question 0?"
-    )
+    assert len(examples) == EXAMPLES and examples[-1] == "Unanswerable?" and examples[0] == "Question 0?"
 
 
 def test_an_experiment_without_an_adapter_offers_none(opened: Experiment) -> None:
@@ -143,33 +145,35 @@ def test_what_differs_from_training_is_said_and_another_base_is_refused(
     desk = Desk()
     opened.words = ["the adapter was trained on another index"]
     told(desk, "adapter")
-    assert desk.warnings("space", setup("adapter")) == opened.words
+    doubt, guess = desk.warnings("space", setup("adapter"))
+    assert [doubt] == opened.words and guess.startswith("not calibrated here: adapter. Such a score")
     told(desk, "small")
-    assert desk.warnings("space", setup("small")) == []
+    assert desk.warnings("space", setup("small")) == [guess.replace("adapter", "small")]
     opened.misfit = "The adapter was trained for base 'another'."
     with pytest.raises(ModelError, match="base 'another'"):
         told(desk, "adapter")
     assert len(served) == 2
 
 
-def test_a_large_tier_that_cannot_be_had_is_left_out_and_named(
+def test_a_large_tier_that_cannot_be_had_is_not_asked_and_named(
     opened: Experiment, served: list[Parts]
 ) -> None:
     opened.lost = True
     desk = Desk()
     for _ in range(3):
         events = told(desk, "adapter", "large")
-        assert served[-1].tiers == ("adapter",) and len(events) == len(accepted())
-        assert desk.warnings("space", setup("adapter", "large")) == [
-            f"answered without the large tier: {GONE}"
-        ]
+        here, gone = served[-1].tiers
+        assert here.name == "adapter" and gone == Absent("large", GONE) and len(events) == len(accepted())
+        assert f"answered without the large tier: {GONE}" in desk.warnings("space", setup("adapter", "large"))
     assert opened.asked == 1  # not at every question
+    with pytest.raises(ModelError, match="The hub cannot be reached"):
+        gone.tokens(Asked(QUESTION))
 
 
 def test_the_large_tier_alone_is_not_left_out(opened: Experiment, served: list[Parts]) -> None:
     opened.lost = True
     told(Desk(), "large")
-    assert served[0].tiers == ("large",)
+    assert [type(tier) for tier in served[0].tiers] == [Lost]
 
 
 def test_a_question_holds_the_desk_until_it_is_closed(
@@ -208,7 +212,7 @@ def test_an_experiment_that_is_deleted_while_it_is_asked_is_answered_and_then_go
     *_, end = events
     said = desk.described("space", end.trace)  # type: ignore[union-attr]
     assert said["answer"] == "Christiaan Huygens" and said["citations"][0]["title"] == "Titan"
-    assert desk.warnings("space", setup("adapter")) == []
+    assert len(desk.warnings("space", setup("adapter"))) == 1
     with pytest.raises(ConfigError, match="no experiment 'space'"):
         told(desk, "adapter")
 
@@ -228,7 +232,7 @@ def test_warming_says_nothing_where_there_is_nothing(tmp_path: Path, monkeypatch
 
 
 def asking(server: Server, opened: Experiment) -> SetUp:
-    where = {"base_url": server.url, "model": "far"}
+    where = {"base_url": server.url, "model": "far", "window": 4096, "price": 70}
     return made(["endpoint"], {"evidence": False, "tau": None}, AnswerSpec(), where)
 
 

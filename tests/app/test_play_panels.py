@@ -279,11 +279,6 @@ def test_a_blind_side_tells_nothing_of_its_set_up() -> None:
     view.warnings = ["the adapter was trained on another index"]
     shown = panels.side("Left", view, "c0", hidden=True)
     assert words(shown) == "Left Christiaan Huygens"
-    writing = [panels.side("Left", seen(accepted()[:end]), "c0", hidden=True) for end in (2, 4, 5, 6)]
-    said = ["Left Working.", "Left Christiaan", "Left Christiaan Huygens", "Left Christiaan Huygens"]
-    assert [words(side) for side in writing] == said
-    cited = Token("]", "Christiaan Huygens [2]", -0.1, "small")
-    assert words(panels.side("Left", seen([*accepted()[:3], cited]), "c0", hidden=True)) == said[-1]
     assert "Answered by small" in words(panels.side("small", view, "c0", hidden=False))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.play import port
+from app.play import port, versus
 from app.play.ask import chosen
 from app.play.compare import Table, begin, record, run
 from app.play.compare import chosen as picked
@@ -14,7 +14,7 @@ from engine.errors import ConfigError, ModelError
 from engine.inference.spec import AnswerSpec
 from storage import votes
 from storage.db import connect
-from tests.app.scripted import QUESTION, ScriptedDesk, accepted
+from tests.app.scripted import QUESTION, ScriptedDesk, accepted, escalated
 
 BASE = AnswerSpec(tau=0.2, accept=0.7)
 STRIP: tuple[Any, ...] = (
@@ -31,6 +31,8 @@ STRIP: tuple[Any, ...] = (
     True,
     False,
     *[""] * 3,
+    0,
+    0,
 )
 
 
@@ -85,11 +87,11 @@ def test_the_strip_gives_the_defaults_back_to_the_last_digit() -> None:
 
 def test_an_endpoint_is_a_tier_of_its_own_with_the_name_of_its_key() -> None:
     offer = ScriptedDesk().offer("space")
-    place = (" http://127.0.0.1:8000/v1/ ", "llama", "GROQ_API_KEY")
+    place = (" http://127.0.0.1:8000/v1/ ", "llama", "GROQ_API_KEY", 4096, 70_000)
     setup = chosen(offer, (["endpoint", "small"], *STRIP[1:12], *place))
     assert setup.tiers == ("small", "endpoint") and setup.endpoint is not None
     assert setup.endpoint.base_url == "http://127.0.0.1:8000/v1" and setup.endpoint.key_env == "GROQ_API_KEY"
-    assert "llama" in setup.label
+    assert "llama" in setup.label and (setup.endpoint.window, setup.endpoint.price) == (4096, 70_000)
     assert chosen(offer, (*STRIP[:12], *place)).endpoint is None  # where its tier is not chosen
 
 
@@ -103,11 +105,16 @@ def test_an_endpoint_is_a_tier_of_its_own_with_the_name_of_its_key() -> None:
         (("http://127.0.0.1:8000/v1", "m", "sk-abcdef"), "ends in _API_KEY"),
         (("http://127.0.0.1:8000/v1", "m", "AWS_SECRET_ACCESS_KEY"), "ends in _API_KEY"),
         (("http://127.0.0.1:8000/v1", "m", "HOME"), "ends in _API_KEY"),
+        (("http://127.0.0.1:8000/v1", "m", "", -1, 0), "setting window = '-1' cannot be used"),
+        (("http://127.0.0.1:8000/v1", "m", "", 0, float("nan")), "setting price = 'nan' cannot be used"),
+        (("http://127.0.0.1:8000/v1", "m", "", "many"), "setting window = 'many' cannot be used"),
     ],
 )
-def test_an_endpoint_that_cannot_be_asked_is_said(place: tuple[str, str, str], said: str) -> None:
+def test_an_endpoint_that_cannot_be_asked_is_said(place: tuple[Any, ...], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        chosen(ScriptedDesk().offer("space"), (["endpoint"], *STRIP[1:12], *place))
+        chosen(
+            ScriptedDesk().offer("space"), (["endpoint"], *STRIP[1:12], *place, *[None] * (5 - len(place)))
+        )
 
 
 def test_an_endpoint_without_a_place_is_said() -> None:
@@ -225,6 +232,16 @@ def test_a_blind_comparison_is_of_two_and_hides_their_names_until_the_vote() -> 
     three = two() | {"reader": made(["reader"], {}, BASE)}
     with pytest.raises(ConfigError, match="a blind comparison has two"):
         begin("space", QUESTION, three, blind=True)
+
+
+def test_a_blind_side_is_seen_when_both_have_answered() -> None:
+    """A draft that was replaced once told the cascade, and the pace of the words the larger model."""
+    made = begin("space", QUESTION, two(), blind=True)
+    running = run(ScriptedDesk(lambda question, setup: list(escalated())), made)
+    seen = [[versus.column(made, place) for place in (0, 1)] for _ in running]
+    *early, last = seen
+    assert len(early) > 8 and all("Shown when both have answered" in side for pair in early for side in pair)
+    assert all("1655" in side and "1969" not in side for side in last)
 
 
 def test_the_order_of_a_blind_comparison_is_drawn() -> None:
