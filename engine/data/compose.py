@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.data.contamination import Held
 from engine.data.records import Question
+from engine.data.repeated import Seen
 from engine.data.roundtrip import KNOWN, NOT_FOUND, NOT_READ, REPEATED, UNSURE, answers_back
 from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.tally import tell
@@ -99,7 +100,7 @@ def compose(
     and seed ask the same, so that a run that was stopped goes on from the teacher's cache."""
     held = Held(avoid, index.embedder)
     counts: Counter[str] = Counter()
-    seen: set[str] = set()
+    seen = Seen()
     kept: list[_Kept] = []
     dropped: list[Dropped] = []
     unusable = ""
@@ -179,22 +180,25 @@ def _checked(
     reader: Reads | None,
     found: Sequence[tuple[_Task, dict[str, Any]]],
     held: Held,
-    seen: set[str],
+    seen: Seen,
     k: int,
+    *,
+    reworded: bool = False,
 ) -> Iterator[tuple[_Task, dict[str, Any], str, list[Hit]]]:
     asked = [" ".join(value["question"].split()) for _, value in found]
     vectors = index.embedder.vectors(asked)
     hits = search_many(index, asked, k + MORE_HITS, vectors=vectors)
     for (task, value), question, vector, near in zip(found, asked, vectors, hits, strict=True):
         verdict = _verdict(task, value, question, reader)
-        if verdict == KEPT and question.casefold() in seen:
+        answer = value["answer"]
+        if verdict == KEPT and seen.holds(question, answer, vector, near=not reworded):
             verdict = REPEATED
         elif verdict == KEPT and held.leaks(question, vector):
             verdict = KNOWN
         elif verdict == KEPT and not any(hit.position in task.chunks for hit in near[:k]):
             verdict = NOT_FOUND
         if verdict == KEPT:
-            seen.add(question.casefold())
+            seen.add(question, answer, vector)
         yield task, value, verdict, near
 
 
@@ -204,7 +208,7 @@ def _reworded(
     reader: Reads | None,
     kept: Sequence[_Kept],
     held: Held,
-    seen: set[str],
+    seen: Seen,
     k: int,
     times: int,
     report: Report,
@@ -227,7 +231,7 @@ def _reworded(
             for text in answer.value["questions"][:times]
         ]
         tries = [(one.task, one.value | {"question": text}) for one, text in good]
-        checked = _checked(index, reader, tries, held, seen, k)
+        checked = _checked(index, reader, tries, held, seen, k, reworded=True)
         for (one, text), (_, _, verdict, _) in zip(good, checked, strict=True):
             counts[verdict] += 1
             if verdict == KEPT:

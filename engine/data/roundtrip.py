@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from engine.data.contamination import Held
 from engine.data.derive import Derived
 from engine.data.records import Question
+from engine.data.repeated import Seen
 from engine.data.sift import KEPT, wrong
 from engine.data.sources import Source
-from engine.evaluation.metrics import f1, normalize
+from engine.evaluation.metrics import f1
 from engine.inference.extract import Found
 from engine.inference.tiers import Reads
 from engine.retrieval.compress import compress
@@ -23,7 +24,7 @@ DOUBTED, NOT_FOUND, NOT_READ = "the writer doubted it", "source not retrieved", 
 KNOWN, REPEATED = "like an evaluation question", "repeated"
 STILL_ANSWERED = "answered by a passage after all"
 NOTHING = 0.9  # least probability of "no answer" in each passage found for a question without one
-SAME_ANSWER, UNSURE, ALIKE = 0.7, 0.3, 0.9
+SAME_ANSWER, UNSURE = 0.7, 0.3
 BULLETS = 8
 
 
@@ -46,16 +47,14 @@ class Gate:
     def __init__(self, index: Index, reader: Reads, avoid: Sequence[Question], k: int) -> None:
         self.index, self.reader, self.k = index, reader, k
         self.held = Held(avoid, index.embedder)
-        self.seen: set[str] = set()
-        self.kept: dict[str, list[Any]] = {}
+        self.seen = Seen()
 
     def remember(self, tries: Sequence[Try], vectors: Any = None) -> None:
         """Let no later question be one of these, nor nearly one with the same answer."""
         if vectors is None:
             vectors = self.index.embedder.vectors([one.question for one in tries])
         for one, vector in zip(tries, vectors, strict=True):
-            self.seen.add(one.question.lower())
-            self.kept.setdefault(normalize(one.source.answer), []).append(vector)
+            self.seen.add(one.question, one.source.answer, vector)
 
     def verdicts(self, tries: Sequence[Try], *, reworded: bool = False) -> list[str]:
         """KEPT or why not, for each; what is kept is remembered. A reworded question, whose words were looked
@@ -75,7 +74,7 @@ class Gate:
             one = tries[place]
             if found[place]:
                 continue
-            if one.question.lower() in self.seen or (not reworded and self._near(one, vectors[place])):
+            if self.seen.holds(one.question, one.source.answer, vectors[place], near=not reworded):
                 found[place] = REPEATED
             else:
                 found[place] = KEPT
@@ -87,7 +86,7 @@ class Gate:
         source = Try(one.sources[-1], one.question)
         (vector,) = self.index.embedder.vectors([one.question])
         hits = search(self.index, one.question, self.k, vector=vector)
-        if one.question.lower() in self.seen:
+        if self.seen.holds(one.question, one.answer, vector, near=False):
             return REPEATED
         if self.held.leaks(one.question, vector):
             return KNOWN
@@ -106,10 +105,6 @@ class Gate:
 
     def _by_words(self, one: Try) -> str:
         return wrong(one.question, one.source) or (DOUBTED if one.doubted else "")
-
-    def _near(self, one: Try, vector: Any) -> bool:
-        same = self.kept.get(normalize(one.source.answer), ())
-        return any(float(vector @ other) > ALIKE for other in same)
 
     def _search(self, tries: Sequence[Try], vectors: dict[int, Any]) -> dict[int, str]:
         """What would be served for each question whose source is among it: the bullets, as one text."""

@@ -11,7 +11,7 @@ from engine.data import compose as composing
 from engine.data.compose import KINDS, compose
 from engine.data.contamination import Held
 from engine.data.records import Question
-from engine.data.roundtrip import KNOWN, NOT_READ
+from engine.data.roundtrip import KNOWN, NOT_READ, REPEATED
 from engine.data.sift import GIVES_AWAY, KEPT, NOT_A_QUESTION
 from engine.data.teacher import Teacher, TeacherSpec
 from engine.evaluation.metrics import holds_answer
@@ -35,10 +35,12 @@ def asked_for(body: dict[str, Any]) -> str:
 
 
 def honest(body: dict[str, Any]) -> str:
-    """A teacher that asks about the last words of the longest sentence, and has no other words for it."""
+    """A teacher that asks about the last words of the longest sentence, of the next to longest for another
+    kind, and so on; and has no other words for it."""
     if not (sentences := passage(body)):
         return "I would say it just like that."
-    number = max(range(len(sentences)), key=lambda n: len(sentences[n]))
+    by_length = sorted(range(len(sentences)), key=lambda n: -len(sentences[n]))
+    number = by_length[list(KINDS).index(asked_for(body)) % len(sentences)]
     words = sentences[number].rstrip(".").split()
     nothing = asked_for(body) == "unanswerable"
     value = {
@@ -130,6 +132,22 @@ def test_questions_like_those_of_an_evaluation_are_dropped_and_the_target_is_kep
     )
     assert again.counts[KNOWN] >= 2
     assert not {row.question.question for row in made.rows} & {row.question.question for row in again.rows}
+
+
+def insisting(body: dict[str, Any]) -> str:
+    """Asked for a number it asks what it asked for a fact, in nearly the same words."""
+    system, user = body["messages"]
+    fact = honest(
+        {"messages": [{"content": system["content"].replace(KINDS["number"], KINDS["fact"])}, user]}
+    )
+    return fact.replace("Asked for fact", "Asked for a fact") if asked_for(body) == "number" else fact
+
+
+def test_nearly_the_same_question_with_the_same_answer_is_kept_once(index: Any) -> None:
+    made = written(index, insisting, kinds=("fact", "number"), rewordings=0)
+    assert made.counts == {KEPT: len(made.rows), REPEATED: len(made.rows)}
+    asked = {row.question.answers: row.question.kind for row in made.rows}
+    assert len(asked) == len(made.rows) and set(asked.values()) == {"fact", "number"}
 
 
 LONG_ONE = "Which of the two moons that Asaph Hall found in the summer of 1877 is the larger one?"

@@ -9,10 +9,11 @@ import pytest
 
 from engine.data import synthesize as synthesizing
 from engine.data.ask import ask
+from engine.data.contamination import LIKE
 from engine.data.records import Question
 from engine.data.reword import NO_FORM
 from engine.data.rounds import Rounds
-from engine.data.roundtrip import ALIKE, DOUBTED, KNOWN, NOT_FOUND, NOT_READ, REPEATED, STILL_ANSWERED
+from engine.data.roundtrip import DOUBTED, KNOWN, NOT_FOUND, NOT_READ, REPEATED, STILL_ANSWERED
 from engine.data.sift import (
     CUT_OFF,
     GIVES_AWAY,
@@ -160,7 +161,7 @@ def test_the_same_seed_writes_the_same_and_questions_like_the_avoided_ones_are_d
     vectors = index.embedder.vectors([question.question for question in others.questions])
     known = index.embedder.vectors([question.question for question in avoid])
     assert others.questions
-    assert (vectors @ known.T).max() <= ALIKE
+    assert (vectors @ known.T).max() <= LIKE
 
 
 def test_out_of_time_nothing_more_is_written(index: Any, small: Any, reader: Any) -> None:
