@@ -6,7 +6,7 @@ from typing import Any
 from engine.errors import ConfigError
 from engine.inference.case import Case
 from engine.inference.spec import AnswerSpec
-from engine.inference.trace import Bullet
+from engine.inference.trace import Answer, Bullet
 from engine.retrieval.compress import compress
 from engine.retrieval.index import Index
 from engine.retrieval.search import Hit, search
@@ -38,17 +38,16 @@ def condense(index: Index | None, cases: Sequence[Case], spec: AnswerSpec) -> No
             case.bullets = tuple(_whole(number, hit) for number, hit in enumerate(case.hits, 1))
 
 
-def extras(index: Index | None, cases: Sequence[Case]) -> list[dict[str, float]]:
-    """What the verifier cannot know by itself, for each case's present draft: retrieval (cosine of question
+def extras(index: Index | None, said: Sequence[tuple[Case, Answer]]) -> list[dict[str, float]]:
+    """What the verifier cannot know by itself, for each answer to its case: retrieval (cosine of question
     and best chunk), relevance (of question and cited bullets), similarity (of question with answer and cited
-    bullets), each cut to 0..1. Embeds all drafts together."""
-    if index is None or not any(case.bullets for case in cases):
-        return [{} for _ in cases]
-    texts = [f"{case.question} {case.now.answer.text}" for case in cases]
-    said = index.embedder.vectors(texts)
+    bullets), each cut to 0..1. Embeds all answers together."""
+    if index is None or not any(case.bullets for case, _ in said):
+        return [{} for _ in said]
+    vectors = index.embedder.vectors([f"{case.question} {answer.text}" for case, answer in said])
     result = []
-    for case, vector in zip(cases, said, strict=True):
-        rows = [_row(index, bullet) for bullet in case.bullets if bullet.number in case.now.answer.citations]
+    for (case, answer), vector in zip(said, vectors, strict=True):
+        rows = [_row(index, bullet) for bullet in case.bullets if bullet.number in answer.citations]
         rows = [row for row in rows if row is not None]
         parts = {"retrieval": max((hit.dense for hit in case.hits), default=0.0)}
         if rows:

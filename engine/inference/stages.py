@@ -9,7 +9,7 @@ from dataclasses import replace
 from engine.errors import LabError
 from engine.inference.case import Case, Try
 from engine.inference.cite import resolved
-from engine.inference.consistency import choose
+from engine.inference.consistency import agreement, choose
 from engine.inference.evidence import condense, extras, retrieve
 from engine.inference.local import LocalTier
 from engine.inference.parts import Parts
@@ -20,7 +20,6 @@ from engine.inference.trace import Answer, Verdict
 from engine.inference.verify import overlap, verify
 from engine.progress import Report
 
-SHARED = ("retrieval", "relevance", "peer")  # parts that samples share with their draft
 Stage = Callable[[Parts, Sequence[Case], AnswerSpec, Report], None]
 
 
@@ -161,23 +160,30 @@ def _verify(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Repor
     drafts = [case for case in cases if not case.now.answer.refused]
     for case in drafts:
         case.now.answer = resolved(case.now.answer, case.bullets, case.found)
-    for case, extra in zip(drafts, extras(parts.index, drafts), strict=True):
-        one = case.now
-        if len(case.tries) > 1:
-            extra["peer"] = overlap(one.answer.text, case.tries[0].answer.text)
-        one.verdict = _weighed(parts, case, one.answer, spec, extra)
+    said = [(case, case.now.answer) for case in drafts]
+    for case, verdict in zip(drafts, _weighed(parts, said, spec, [{} for _ in said]), strict=True):
+        case.now.verdict = verdict
 
 
-def _weighed(parts: Parts, case: Case, said: Answer, spec: AnswerSpec, extra: Mapping[str, float]) -> Verdict:
-    return verify(
-        said,
-        case.bullets,
-        case.found,
-        spec.tau or 0.0,
-        question=case.question,
-        extra=extra,
-        calibration=parts.calibrations.get(case.now.tier.name),
-    )
+def _weighed(
+    parts: Parts, said: Sequence[tuple[Case, Answer]], spec: AnswerSpec, known: Sequence[Mapping[str, float]]
+) -> list[Verdict]:
+    """The verdict on each answer to its case; `known` are parts that the caller has."""
+    verdicts = []
+    for (case, answer), extra, more in zip(said, extras(parts.index, said), known, strict=True):
+        peer = {"peer": overlap(answer.text, case.tries[0].answer.text)} if len(case.tries) > 1 else {}
+        verdicts.append(
+            verify(
+                answer,
+                case.bullets,
+                case.found,
+                spec.tau or 0.0,
+                question=case.question,
+                extra={**extra, **peer, **more},
+                calibration=parts.calibrations.get(case.now.tier.name),
+            )
+        )
+    return verdicts
 
 
 def sample(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
@@ -202,16 +208,18 @@ def sample(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report
 
 
 def verify_samples(parts: Parts, cases: Sequence[Case], spec: AnswerSpec, report: Report) -> None:
-    """Of the draft and its samples take the one that agreement and verifier like best."""
+    """Of the draft and its samples take the one that agreement and verifier like best. How many of them agree
+    is one more part of each one's verdict."""
     for case in cases:
         one = case.now
         answers = (one.answer, *one.samples)
-        shared = {
-            name: one.verdict.parts[name] for name in SHARED if one.verdict and name in one.verdict.parts
-        }
-        verdicts = [None if said.refused else _weighed(parts, case, said, spec, shared) for said in answers]
-        best = choose(answers, [verdict.score if verdict else -1.0 for verdict in verdicts])
-        one.answer, one.verdict, one.agreement = answers[best.place], verdicts[best.place], best.agreement
+        held = [place for place, answer in enumerate(answers) if not answer.refused]
+        known = [{"samples": agreement(answers, place)} for place in held]
+        weighed = _weighed(parts, [(case, answers[place]) for place in held], spec, known)
+        verdicts = dict(zip(held, weighed, strict=True))
+        scores = [verdicts[place].score if place in verdicts else -1.0 for place in range(len(answers))]
+        best = choose(answers, scores)
+        one.answer, one.verdict, one.agreement = answers[best.place], verdicts.get(best.place), best.agreement
 
 
 def _agreed(case: Case) -> bool:

@@ -18,7 +18,7 @@ from engine.retrieval.sentences import sentences
 from engine.retrieval.words import words
 
 VERSION = 3  # of the features: answers that were weighed by others are weighed again
-WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05}
+WEIGHTS = {"answerable": 0.8, "agreement": 0.1, "willing": 0.05, "certain": 0.05, "samples": 0.1}
 COVERED = 0.5
 UNKNOWN = 0.5  # the score where no part of it is known
 LONG = 12  # words from which on an answer counts as long
@@ -46,7 +46,7 @@ def verify(
     """The verdict on one answer; `supported` = score >= tau. `extra` are features that only the caller can
     know (similarity, relevance, retrieval, samples).
 
-    Uncalibrated, the score is a weighted sum of answerable, agreement, willing and certain, halved when the
+    Uncalibrated, the score is the weighted mean of those of WEIGHTS that are known, halved when the
     evidence does not hold the answer; without bullets only `willing` is known, and 0.5 stands for a tier that
     does not tell even that.
     """

@@ -211,7 +211,9 @@ def test_samples_that_agree_on_a_better_answer_save_the_next_tier(corpus_index: 
     trace = events[-1].trace
     assert [said.text for said in drawn.answers] == ["Neil Armstrong"] * 3
     assert (trace.answer.text, trace.tier, trace.drafts[0].agreement) == ("Neil Armstrong", "small", 0.75)
-    assert len(of(events, Verified)) == 2 and not large.seen
+    first, second = (one.verdict.parts for one in of(events, Verified))
+    assert "samples" not in first and second["samples"] == 0.75 and not large.seen
+    assert second["similarity"] != first["similarity"]  # its own, of the answer that was chosen
     assert trace.output_tokens == 4 * 3, "what was drawn counts"
 
 

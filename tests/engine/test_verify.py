@@ -108,11 +108,14 @@ def test_the_score_is_the_weighted_sum_counted_by_hand() -> None:
         "span": 0.9,
         "standing": 0.0,
     }
-    assert WEIGHTS.keys() == {"agreement", "answerable", "willing", "certain"}
-    assert sum(WEIGHTS.values()) == pytest.approx(1)
+    assert WEIGHTS.keys() == {"agreement", "answerable", "willing", "certain", "samples"}
+    assert sum(WEIGHTS.values()) - WEIGHTS["samples"] == pytest.approx(1)
     willing, certain = 0.75 * WEIGHTS["willing"], 0.5 * WEIGHTS["certain"]
     read_out = 0.8 * WEIGHTS["agreement"] + 0.9 * WEIGHTS["answerable"]
     assert verdict.score == pytest.approx(read_out + willing + certain)
+    sampled = verify(answer, BULLETS, read("astronaut Neil Armstrong", 0.1), 0.5, extra={"samples": 0.4})
+    with_samples = verdict.score + 0.4 * WEIGHTS["samples"]
+    assert sampled.score == pytest.approx(with_samples / (1 + WEIGHTS["samples"]))
     unread = (willing + certain) / (WEIGHTS["willing"] + WEIGHTS["certain"])
     assert verify(answer, BULLETS, None, 0.5).score == pytest.approx(unread)
     assert verify(answer, (), None, 0.5).score == 0.75
