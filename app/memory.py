@@ -21,7 +21,7 @@ from storage import jobs, metrics
 
 PEAK = "peak_memory"  # the metric, in bytes, that a training job keeps
 NAMES = {"optimizer": "optimizer states", "runtime": "process and libraries"}
-SMALL = 50_000_000  # parameters; smaller models are trained in float32
+SMALL = 50_000_000  # parameters; smaller models are trained in float32 on mps
 PAST = 5
 
 
@@ -87,11 +87,9 @@ def _device(asked: str) -> str:
 
 def _precision(device: str, parameters: int) -> str:
     """The format that training holds the frozen weights in (as sft.precision chooses it, without torch)."""
-    if parameters < SMALL:
-        return "float32"
-    return {"cuda": "bfloat16", "mps": "float16"}.get(
-        device, "bfloat16" if cpu_multiplies_bf16() else "float32"
-    )
+    on_cpu = "bfloat16" if cpu_multiplies_bf16() else "float32"
+    on_mps = "float32" if parameters < SMALL else "float16"
+    return {"cuda": "bfloat16", "mps": on_mps}.get(device, on_cpu)
 
 
 def past(db: Database) -> str:

@@ -29,7 +29,7 @@ class LoraSpec(BaseModel):
 
     r: int = Field(16, ge=1, le=512, description="rank of the adapter's matrices")
     alpha: int = Field(32, ge=1, le=1024, description="scale: the update is multiplied by alpha / r")
-    dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
+    dropout: float = Field(0, ge=0, lt=1, description="share of adapter inputs dropped while training")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak learning rate, cosine to zero")
     epochs: float = Field(1.0, gt=0, le=100, description="passes over the rows")
     max_length: int = Field(
@@ -229,14 +229,15 @@ def usual_micro_batch(parameters: float, device: str) -> int:
 
 
 def precision(name: str, device: str | None) -> Any:
-    """The number format of the frozen weights while training: float32 for tiny models, else what
-    the device serves with."""
+    """The number format of the frozen weights while training: what the device serves a large model with,
+    which makes a CPU's steps 1.4 times as fast for bantam-small too; float32 for tiny models on Apple's GPU,
+    whose float16 overflows where bfloat16 does not."""
     import torch
 
     from engine import catalog
     from engine.device import dtype, pick
 
-    parameters = catalog.lookup(name).parameters
-    return (
-        torch.float32 if 0 < parameters < 50 else dtype(pick(device), int(parameters * 1e6) or 1_000_000_000)
-    )
+    chosen, parameters = pick(device), catalog.lookup(name).parameters
+    if chosen.kind == "mps" and 0 < parameters < 50:
+        return torch.float32
+    return dtype(chosen, 1_000_000_000)

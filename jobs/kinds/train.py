@@ -46,7 +46,7 @@ class Spec(Frozen):
     alpha: int = Field(
         0, ge=0, le=1024, description="scale: the update is multiplied by alpha / r; 0 takes twice r"
     )
-    dropout: float = Field(0.05, ge=0, lt=1, description="share of adapter inputs dropped while training")
+    dropout: float = Field(0, ge=0, lt=1, description="share of adapter inputs dropped while training")
     learning_rate: float = Field(
         0.0, ge=0, le=0.1, description="peak learning rate; 0 takes the usual one for the model's size"
     )

@@ -316,10 +316,19 @@ def test_settings_out_of_bounds_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_what_is_usual_for_a_size() -> None:
-    import torch
-
     assert usual_batch(8.5) > usual_batch(135)
     assert usual_rate(135) > usual_rate(8.5) > usual_rate(4000) == usual_rate(0)
     assert recomputes("cuda", 600_000_000) and not recomputes("cuda", 135_000_000)
     assert not recomputes("cpu", 600_000_000)
-    assert precision("bantam-small", "cpu") == torch.float32
+
+
+def test_training_is_in_half_precision_where_the_processor_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    for name in ("bantam-small", "smollm2-135m"):
+        monkeypatch.setattr("engine.device.cpu_multiplies_bf16", lambda: True)
+        assert precision(name, "cpu") == torch.bfloat16
+        monkeypatch.setattr("engine.device.cpu_multiplies_bf16", lambda: False)
+        assert precision(name, "cpu") == torch.float32
