@@ -31,12 +31,13 @@ class Source(NamedTuple):
     fields: tuple[str, ...]
 
 
-ALWAYS, DRAWN = ("experiment", "margin", "ratio"), ("questions", "samples", "temperature", "device", "seed")
+ALWAYS, ASKED = ("experiment", "margin", "ratio"), ("questions", "device")
+DRAWN = (*ASKED, "samples", "temperature", "seed")
 TEACHER = ("base_url", "model", "key_env", "price_in", "price_out", "most_tokens", "most_cost")
 MORE = ("concurrency", "repairs", "timeout", "connect_timeout", "retries", "backoff")
 SOURCES = {
     "votes": Source("Blind votes of people in the playground", ALWAYS),
-    "escalations": Source("Answers that stood after a doubted one, in what was voted on", ALWAYS),
+    "escalations": Source("Answers of a later tier that stood against a doubted one", ALWAYS + ASKED),
     "samples": Source("The small model's own samples, ranked by the verifier", ALWAYS + DRAWN),
     "teacher": Source("A teacher's good and mediocre answers", (*ALWAYS, "questions", *TEACHER)),
 }
@@ -53,7 +54,9 @@ def part(db: Database) -> None:
         nothing(
             "No pairs yet",
             "Vote on blind answers in the playground and queue the job above, or let the small model of an "
-            "experiment draw samples, or bring in a file with prompt, chosen and rejected.",
+            "experiment draw samples, or its cascade answer the training questions, or bring in a file with "
+            "prompt, chosen and rejected. Escalations are kept with votes only; what an evaluation asks is "
+            "never made a pair.",
         )
         return
     id = pick("Pairs", words, "pairs_which")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from engine.data.records import Message, Pair
 from engine.data.teacher import Request, chat
 from engine.evaluation.metrics import accuracy, citation_correct, holds_answer
+from engine.inference.prompt import answer_text
 from engine.inference.trace import Answer, Bullet
 
 VOTE, SAMPLES, ESCALATION, TEACHER = "vote", "on-policy", "escalation", "teacher"
@@ -25,7 +26,7 @@ KEPT, TIE, CLOSE, LENGTH, REPEATED, EMPTY = (
     "repeated",
     "an empty side",
 )
-WRONG, RIGHT, NO_JSON = "the good answer is not right", "the mediocre answer is right", "no usable JSON"
+WRONG, RIGHT, NO_JSON = "the better answer is not right", "the worse answer is right", "no usable JSON"
 SHORT = 8  # words that answers may differ in whatever their ratio
 
 
@@ -86,24 +87,20 @@ def from_votes(votes: Iterable[Mapping[str, Any]]) -> list[Pair]:
     return found
 
 
-def from_escalations(
-    traces: Iterable[Mapping[str, Any]], prompts: Sequence[Sequence[Mapping[str, str]]]
-) -> list[Pair]:
-    """A pair of every trace in which a later tier's answer stood after an earlier one's was doubted: the one
-    that stood against the one that was doubted, under the prompt both were asked."""
-    found = []
-    for number, (trace, prompt) in enumerate(zip(traces, prompts, strict=True), 1):
-        drafts = [draft for draft in trace.get("drafts") or [] if (draft.get("answer") or {}).get("raw")]
-        if len(drafts) < 2:
-            continue
-        first, last = drafts[0], drafts[-1]
-        if first["tier"] == last["tier"] or not (last.get("verdict") or {}).get("supported"):
-            continue
-        scores = [((draft.get("verdict") or {}).get("score") or 0.0) for draft in (last, first)]
-        margin = round(scores[0] - scores[1], 4)
-        sides = (last["answer"]["raw"], first["answer"]["raw"])
-        found.append(Pair(f"escalation-{number}", _messages(prompt), *sides, ESCALATION, margin))
-    return found
+def from_escalation(
+    trace: Mapping[str, Any], prompt: Sequence[Mapping[str, str]], identity: str = ""
+) -> Pair | None:
+    """The answer of a later tier that stood, as it was served with its citation, against the first tier's
+    draft under the same prompt; None where the first tier's own stood, or none did."""
+    drafts = trace.get("drafts") or []
+    stood = next((draft for draft in drafts[1:] if draft["tier"] == trace["tier"]), None)
+    if stood is None or drafts[0]["tier"] == trace["tier"] or not (stood["verdict"] or {}).get("supported"):
+        return None
+    margin = stood["verdict"]["score"] - (drafts[0]["verdict"] or {}).get("score", 0.0)
+    answer = stood["answer"]
+    better = answer_text(answer["text"], next(iter(answer["citations"]), None))
+    worse = drafts[0]["answer"]["raw"].strip()
+    return Pair(identity, _messages(prompt), better, worse, ESCALATION, round(margin, 4))
 
 
 MEDIOCRE = {
@@ -140,13 +137,12 @@ def from_teacher(
     return Pair(identity, _messages(prompt), *sides, TEACHER, margin)
 
 
-def trusted(good: Answer, mediocre: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> str:
-    """KEPT, or why a teacher's pair teaches the wrong thing, told by the known right answers `golds`: a good
-    answer holds one and cites a bullet that does, or refuses where no bullet holds one; a mediocre one
-    doesn't."""
-    if not _right(good, bullets, golds):
+def trusted(better: Answer, worse: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> str:
+    """KEPT, or why a pair teaches the wrong thing, told by the known right answers `golds`: the better answer
+    holds one and cites a bullet that does, or refuses where no bullet holds one; the worse one doesn't."""
+    if not _right(better, bullets, golds):
         return WRONG
-    return RIGHT if _right(mediocre, bullets, golds) else KEPT
+    return RIGHT if _right(worse, bullets, golds) else KEPT
 
 
 def _right(answer: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 takes what is exported."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine.data.structured import complaint
 from engine.data.teacher import Teacher, TeacherSpec
 from engine.errors import DataError
 from engine.inference.prompt import answer_messages, parse
-from engine.inference.trace import Bullet
+from engine.inference.trace import Bullet, Draft, Trace, Verdict
 from engine.training.examples import Row
 from tests.servers import serving
 
@@ -86,19 +87,29 @@ def test_votes_become_pairs_unless_they_are_ties_or_cite_what_was_not_shown() ->
     ]
 
 
-def test_an_escalation_whose_last_answer_stood_is_a_pair() -> None:
-    def draft(tier: str, raw: str, score: float, supported: bool) -> dict[str, Any]:
-        return {"tier": tier, "answer": {"raw": raw}, "verdict": {"score": score, "supported": supported}}
+def test_an_escalation_whose_later_answer_stood_is_a_pair() -> None:
+    def draft(tier: str, raw: str, score: float, supported: bool = True) -> Draft:
+        answer = replace(parse(raw, 2), citations=(1,))
+        return Draft(tier, answer, Verdict(supported, score))
 
+    first, doubted = draft("small", "Mars [2]", 0.2, False), draft("large", "Hall", 0.3, False)
+    reader, large = draft("reader", "Asaph Hall", 0.8), draft("large", "Asaph Hall [2]", 0.9)
+    sure = draft("small", "Asaph Hall [1]", 0.9)
     traces = [
-        {"drafts": [draft("small", "Mars [2]", 0.2, False), draft("large", "Asaph Hall [1]", 0.9, True)]},
-        {"drafts": [draft("small", "Mars [2]", 0.2, False), draft("large", "Hall [2]", 0.3, False)]},
-        {"drafts": [draft("small", "Asaph Hall [1]", 0.9, True)]},
-        {"drafts": [draft("small", "Mars [2]", 0.2, False), draft("small", "Hall [1]", 0.9, True)]},
-        {"drafts": None},
+        ("reader", (first, reader)),
+        ("large", (first, reader, large)),
+        ("large", (first, doubted)),
+        ("small", (sure, reader)),
+        ("small", (sure,)),
+        ("", ()),
     ]
-    (made,) = pairs.from_escalations(traces, [PROMPT] * 5)
-    assert (made.chosen, made.rejected, made.margin) == ("Asaph Hall [1]", "Mars [2]", 0.7)
+    made = [
+        pairs.from_escalation(asdict(Trace("Who?", sure.answer, tier=tier, drafts=drafts)), PROMPT)
+        for tier, drafts in traces
+    ]
+    found = [(one.chosen, one.rejected, one.margin) for one in made if one]
+    assert found == [("Asaph Hall [1]", "Mars [2]", 0.6), ("Asaph Hall [1]", "Mars [2]", 0.7)]
+    assert made[2:] == [None] * 4, "nobody's stood, or the first tier's own did"
 
 
 def test_a_teacher_writes_a_good_and_a_mediocre_answer() -> None:
