@@ -13,7 +13,7 @@ from typing import Any
 from engine.artifact import read_lines, read_manifest
 from engine.data.written import DROPPED
 from engine.errors import ConfigError
-from jobs.kinds.clean import read_removed, read_report
+from jobs.kinds.clean import read_lost, read_removed, read_report
 from jobs.material import FILE, read_questions
 
 ROWS, SOME, LETTERS = 20, 3, 240
@@ -35,7 +35,11 @@ def cleaned(place: Path, command: str) -> str:
     told, manifest = read_report(place), read_manifest(place)
     documents = told["documents"]
     lines = [f"# Clean report: {manifest['name']}", "", f"    {command}", ""]
-    lines += [f"{documents['kept']} documents kept, {documents['removed']} left out.", ""]
+    asked = told["questions"]
+    lines += [f"{documents['kept']} documents kept, {documents['removed']} left out."]
+    if asked["kept"] or asked["removed"]:
+        lines += [f"{asked['kept']} questions kept, {asked['removed']} left out with their documents."]
+    lines += [""]
     lines += _table(
         ("filter", "changed", "left out", "counts"),
         (
@@ -60,6 +64,10 @@ def cleaned(place: Path, command: str) -> str:
         lines += _table(
             ("document", "filter", "reason"), ((one["id"], one["filter"], one["reason"]) for one in gone)
         )
+    lost = list(islice(read_lost(place), ROWS))
+    if lost:
+        lines += ["", "## Questions left out", ""]
+        lines += _table(("question", "reason"), ((one["question"], one["reason"]) for one in lost))
     return "\n".join(lines) + "\n"
 
 

@@ -100,7 +100,7 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int, shares: str) -
     db = connect(home())
     source = find(db, "dataset", name)
     index = indexes.load(find_index(db, "", source))
-    questions = training(source, find_written(db, "", source), index)[: limit or None]
+    questions = training(source, find_written(db, "", source), index).questions[: limit or None]
     entry = lookup(model)
     mixed = mixture(shares, examples.usual_mixture(entry.parameters))
     tokenizer = load(entry.name, device="cpu", merge=False).tokenizer

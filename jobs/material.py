@@ -4,7 +4,7 @@ A dataset with questions of its own is tested with them; for one without, a fift
 questions were written from is held out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -49,10 +49,24 @@ def asked(source: Path, written: Path | None = None) -> Asked:
     return _hold_out(found, int(read_manifest(written).get("seed", 0)))
 
 
-def training(source: Path, written: Path | None, index: Index) -> tuple[Question, ...]:
+class Learned(NamedTuple):
+    """What is trained on, and how many questions more were left out: they are like one of dev or test."""
+
+    questions: tuple[Question, ...]
+    left_out: int
+
+    def note(self) -> str:
+        """What to say of those that were left out, else ""."""
+        return (
+            f"; {self.left_out} questions left out that are like one of dev or test" if self.left_out else ""
+        )
+
+
+def training(source: Path, written: Path | None, index: Index) -> Learned:
     """What an adapter for the dataset at `source` is trained on: its own questions of the split train, those
-    whose evidence is found, and those `written` from it. Raises DataError when there are none, or when one of
-    them is also asked in the test."""
+    whose evidence is found, and those `written` from it, without those that are like one of dev or test
+    (contamination.py). Raises DataError when there are none, or when one of them is asked word for word in
+    the test."""
     own = tuple(question for question in dataset.load(source).questions if question.split == "train")
     if not own and written is None:
         name = read_manifest(source).get("name")
@@ -68,19 +82,26 @@ def training(source: Path, written: Path | None, index: Index) -> tuple[Question
             f"None of the {len(own)} train questions can be trained on: none has its answer in one sentence "
             "of the documents. Give them evidence or answer_start, or have questions written."
         )
-    return found
+    like = contamination.leaks(found, (*sets.test, *sets.dev), index.embedder)
+    return Learned(contamination.without(found, like), len(like))
 
 
-def check_unseen(adapter: Path, tested: Iterable[Question]) -> None:
-    """Raise DataError when the adapter was trained on one of the questions it is to be tested with: its own
-    dataset may have been another one. What it was made of can't be deleted before it is."""
+def check_unseen(adapter: Path, tested: Sequence[Question], source: Path) -> int:
+    """Raise DataError when the adapter was trained on one of the questions of the dataset at `source` that it
+    is to be tested with: its own dataset may have been another one. What it was made of can't be deleted
+    before it is. Returns how many are only like one that it was trained on."""
     manifest = read_manifest(adapter)
     seen: list[Question] = []
-    if whole(source := artifact("dataset", str(manifest.get("dataset_id") or "none"))):
-        seen += [question for question in dataset.load(source).questions if question.split == "train"]
+    if whole(own := artifact("dataset", str(manifest.get("dataset_id") or "none"))):
+        seen += [question for question in dataset.load(own).questions if question.split == "train"]
         if whole(written := artifact("questions", str(manifest.get("questions") or "none"))):
-            seen += asked(source, written).training
-    contamination.refuse(seen, tuple(tested))
+            seen += asked(own, written).training
+    contamination.refuse(seen, tested)
+    if not seen or manifest.get("dataset_id") == source.name:  # training left out what is like these
+        return 0
+    from engine.retrieval.embed import embedder
+
+    return len(contamination.leaks(tested, seen, embedder()))
 
 
 def save_questions(file: Path, questions: Iterable[Question]) -> None:

@@ -17,7 +17,7 @@ from app.frame import dark, nothing, said
 from app.text import plain
 from jobs import queue
 from jobs.kinds import KINDS
-from jobs.kinds.clean import read_removed, read_report
+from jobs.kinds.clean import read_lost, read_removed, read_report
 from storage import artifacts
 
 
@@ -108,15 +108,20 @@ def report(db: Database, found: dict[str, dict[str, Any]]) -> None:
     with said():
         place = standing(id)
         told = read_report(place)
-        counted = told["documents"]
+        counted, asked = told["documents"], told["questions"]
         with st.container(horizontal=True):
             st.metric("Documents before", counted["kept"] + counted["removed"], width="content")
             st.metric("Kept", counted["kept"], width="content")
             st.metric("Left out", counted["removed"], width="content")
+            st.metric("Questions kept", asked["kept"], width="content")
+            st.metric("Questions left out", asked["removed"], width="content")
+        if asked["moved"]:
+            st.caption(f"{asked['moved']} of the questions now ask about a document that says the same.")
         undo(db, found[id]["cleaned"], id)
         steps(told["steps"])
         histograms(told)
         removed(place, counted["removed"], found[id]["name"])
+        lost(place, asked["removed"], found[id]["name"])
 
 
 def undo(db: Database, source: str, id: str) -> None:
@@ -189,7 +194,7 @@ def histograms(told: Mapping[str, Any]) -> None:
 
 def removed(place: Path, count: int, name: str) -> None:
     """The documents that were left out, each with its reason."""
-    st.subheader(f"Left out ({count})")
+    st.subheader(f"Documents left out ({count})")
     if not count:
         st.text("No document was left out.")
         return
@@ -198,3 +203,15 @@ def removed(place: Path, count: int, name: str) -> None:
     frame = frames.removed(islice(read_removed(place), corpora.SHOWN))
     st.dataframe(frame, hide_index=True, key="clean_removed", alt="The documents that were left out")
     downloads(lambda: read_removed(place), f"{name}-left-out", "clean_removed")
+
+
+def lost(place: Path, count: int, name: str) -> None:
+    """The questions that went with their documents, each with its reason; undone with the cleaning."""
+    if not count:
+        return
+    st.subheader(f"Questions left out ({count})")
+    if count > corpora.SHOWN:
+        st.caption(f"The first {corpora.SHOWN} of {count}; the files hold all of them.")
+    frame = frames.lost(islice(read_lost(place), corpora.SHOWN))
+    st.dataframe(frame, hide_index=True, key="clean_lost", alt="The questions that were left out")
+    downloads(lambda: read_lost(place), f"{name}-questions-left-out", "clean_lost")

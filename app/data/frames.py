@@ -152,6 +152,20 @@ def removed(found: Iterable[Mapping[str, str]]) -> "pd.DataFrame":
     )
 
 
+def lost(found: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Questions that a cleaning left out with their documents."""
+    return frame(
+        {
+            "question": cut(one["question"]),
+            "answers": cut("; ".join(one["answers"])),
+            "document": one["document"] or "",
+            "split": one["split"],
+            "reason": cut(one["reason"]),
+        }
+        for one in found
+    )
+
+
 def splits(kinds: Mapping[str, Mapping[str, int]]) -> "pd.DataFrame":
     """Questions by kind: a line a kind, a column a split, the sum at the end."""
     lines = [(kind or "(none)", of) for kind, of in sorted(kinds.items())]
@@ -163,11 +177,12 @@ def splits(kinds: Mapping[str, Mapping[str, int]]) -> "pd.DataFrame":
 
 
 def leaks(found: Iterable[Mapping[str, Any]], texts: Mapping[str, str]) -> "pd.DataFrame":
-    """Tested questions with the trained one that each was like."""
+    """Questions of train and dev with the one of a later split that each was like."""
     return frame(
         {
-            "tested": cut(texts.get(one["tested"], one["tested"])),
-            "trained": cut(texts.get(one["trained"], one["trained"])),
+            "split": one.get("split", "train"),
+            "question": cut(texts.get(one["trained"], one["trained"])),
+            "is like": cut(texts.get(one["tested"], one["tested"])),
             "how": one["how"],
             "similarity": one["similarity"],
         }

@@ -21,8 +21,9 @@ from engine.errors import DataError
 from jobs.kinds.split import read_leaks
 
 ABOUT = (
-    "What is left after train and dev is test. Questions of train that dev or test leak from are taken out, "
-    "and the split is frozen: training refuses what asks a question of its test part word for word."
+    "What is left after train and dev is test. Questions of train that are like one of dev or test, and of "
+    "dev like one of test, are taken out, and the split is frozen: training and evaluating refuse one that "
+    "was changed, and a test question that was trained on."
 )
 
 
@@ -81,18 +82,17 @@ def fingerprints(manifest: dict[str, Any], questions: tuple[Question, ...]) -> N
 
 
 def contamination(manifest: dict[str, Any], place: Path, questions: tuple[Question, ...]) -> None:
-    """What leaked from train into dev and test, and what was done about it."""
+    """Which questions were like one of a later split, and what was done about it."""
     st.subheader("Contamination")
     leaks = read_leaks(place)
-    if not any(question.split == "train" for question in questions) and not leaks:
-        st.text("There is no part to train on, so nothing can leak.")
-        return
     if not leaks:
-        st.text("No question of dev or test is in train: not by its words, a run of them, or its meaning.")
+        st.text("No question is like one of another split: not by its words, a run of them, or its meaning.")
         return
     dropped = manifest.get("spec", {}).get("drop", True)
-    done = "were taken out" if dropped else "were left in train, as the settings said"
-    st.markdown(f"Questions of dev or test that were like one in train: {len(leaks)}. The others {done}.")
+    done = "were taken out" if dropped else "were left in, as the settings said"
+    of = Counter(leak.get("split", "train") for leak in leaks)
+    counted = " and ".join(f"{of[name]} of {name}" for name in ("train", "dev") if of[name])
+    st.markdown(f"Questions that were like one of a later split, {counted}, {done}.")
     texts = {question.id: question.question for question in questions}
     shown = frames.leaks(leaks[: corpora.SHOWN], texts)
     st.dataframe(shown, hide_index=True, key="split_leaks", alt="What leaked")

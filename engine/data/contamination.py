@@ -13,14 +13,15 @@ from engine.data.records import Question
 from engine.errors import DataError
 
 RUN = 13
-ALIKE = 0.95  # cosine between questions that people wrote
+# Cosine between questions that people wrote: of COVID-QA's 46 pairs of different words from 0.95 on, 37 ask
+# the same, of its 24 from 0.93 to 0.95, 11. Too like to train on, not sure enough to refuse by.
+ALIKE = 0.95
 LIKE = 0.9  # cosine from which a written question is too like one to test with
 _WORD = re.compile(r"\w+")
 
 
 class Leak(NamedTuple):
-    """A tested question, the one trained on that it is like, and how: "same", "13-gram" or "alike"
-    (cosine)."""
+    """A tested question, one trained on that is like it, and how: "same", "13-gram" or "alike" (cosine)."""
 
     tested: str
     trained: str
@@ -31,33 +32,32 @@ class Leak(NamedTuple):
 def leaks(
     trained: Sequence[Question], tested: Sequence[Question], embedder: Any = None, alike: float = ALIKE
 ) -> list[Leak]:
-    """Every tested question with the first trained one it leaks from, surest sign first. Without an embedder
-    only words are compared. Source sentences are not compared: train and test may well ask about the same
-    documents."""
-    same = {_plain(question.question): question.id for question in reversed(trained)}
+    """Every trained question that is like a tested one, with that one, by the surest sign. Without an
+    embedder only words are compared. Source sentences are not compared: train and test may well ask about the
+    same documents."""
+    same = {_plain(question.question): question.id for question in reversed(tested)}
     runs: dict[tuple[str, ...], str] = {}
-    for question in trained:
+    for question in tested:
         for run in _runs(question.question):
             runs.setdefault(run, question.id)
     found: dict[str, Leak] = {}
-    for question in tested:
+    for question in trained:
         if (other := same.get(_plain(question.question))) is not None:
-            found[question.id] = Leak(question.id, other, "same", 1.0)
+            found[question.id] = Leak(other, question.id, "same", 1.0)
         elif (hit := next((runs[run] for run in _runs(question.question) if run in runs), None)) is not None:
-            found[question.id] = Leak(question.id, hit, "13-gram", 1.0)
-    left = [question for question in tested if question.id not in found]
-    if embedder is not None and left and trained:
-        old = embedder.vectors([question.question for question in trained])
+            found[question.id] = Leak(hit, question.id, "13-gram", 1.0)
+    left = [question for question in trained if question.id not in found]
+    if embedder is not None and left and tested:
+        kept = embedder.vectors([question.question for question in tested])
         for start in range(0, len(left), 512):
             part = left[start : start + 512]
-            cosines = embedder.vectors([question.question for question in part]) @ old.T
+            cosines = embedder.vectors([question.question for question in part]) @ kept.T
             for question, row in zip(part, cosines, strict=True):
                 best = int(row.argmax())
                 if float(row[best]) >= alike:
-                    found[question.id] = Leak(
-                        question.id, trained[best].id, "alike", round(float(row[best]), 3)
-                    )
-    return [found[question.id] for question in tested if question.id in found]
+                    close = round(float(row[best]), 3)
+                    found[question.id] = Leak(tested[best].id, question.id, "alike", close)
+    return [found[question.id] for question in trained if question.id in found]
 
 
 class Held:

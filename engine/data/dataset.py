@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from engine.artifact import read_lines, read_manifest, write_lines, writing
 from engine.data.records import Chat, Corpus, Document, Note, Pair, Question, Rejected, fingerprint
+from engine.data.split import check_frozen, frozen
 from engine.errors import ArtifactError
 
 Record = TypeVar("Record", Document, Question, Rejected, Chat, Pair, Note)
@@ -26,6 +27,7 @@ def save(
     manifest = {"kind": "dataset", **facts} | {
         "fingerprint": fingerprint(corpus.documents),
         "questions_fingerprint": fingerprint(corpus.questions),
+        "frozen": frozen(corpus.questions),
         "documents": len(corpus.documents),
         "questions": len(corpus.questions),
         "rejected": len(corpus.rejected),
@@ -48,7 +50,7 @@ def save(
 
 def load(place: Path) -> Corpus:
     """The dataset at `place`. Raises ArtifactError when it is not whole or its documents are not those that
-    its manifest names."""
+    its manifest names, DataError when a split of its questions is not the one that was frozen."""
     manifest = read_manifest(place)
     corpus = Corpus(
         read_records(place / DOCUMENTS, Document),
@@ -62,6 +64,7 @@ def load(place: Path) -> Corpus:
         raise ArtifactError(
             f"The documents of the dataset {place.name} are not those it was made of: import them again."
         )
+    check_frozen(manifest.get("frozen", {}), corpus.questions)
     return corpus
 
 

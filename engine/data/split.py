@@ -2,7 +2,7 @@
 the same seed. Knows no files.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -42,7 +42,8 @@ def divide(
 
     By question: each kind, answerable and not, for itself, so that every split has its share of each. By
     document: all questions of a document go together, so that no split has seen another's text; documents are
-    dealt out, most questions first, to the split that lacks most. `keep` leaves splits that are there. Hangs
+    dealt out, most questions first, to the split that lacks most of their kinds (after Sechidis and others
+    2011, "On the stratification of multi-label data"). `keep` leaves splits that are there. Hangs
     on ids and seed only. Raises ConfigError for shares that make no sense, DataError when a split stays
     empty.
     """
@@ -50,13 +51,14 @@ def divide(
     fixed = {q.id: q.split for q in questions if keep and q.split}
     free = [question for question in questions if question.id not in fixed]
     groups: dict[str, list[str]] = defaultdict(list)
+    sorts = {question.id: f"{question.answerable}:{question.kind}" for question in free}
     if by == "document":
         for question in free:
             groups[question.document or f"?{question.id}"].append(question.id)
-        given = _dealt(groups, shares, seed)
+        given = _dealt(groups, sorts, shares, seed)
     else:
         for question in free:
-            groups[f"{question.answerable}:{question.kind}"].append(question.id)
+            groups[sorts[question.id]].append(question.id)
         given = {}
         for ids in groups.values():
             given.update(_cut(sorted(ids, key=lambda identity: _draw(seed, identity)), shares))
@@ -120,16 +122,29 @@ def _cut(ids: Sequence[str], shares: Mapping[str, float]) -> dict[str, str]:
     return given
 
 
-def _dealt(groups: Mapping[str, Sequence[str]], shares: Mapping[str, float], seed: int) -> dict[str, str]:
-    total = sum(map(len, groups.values()))
+def _dealt(
+    groups: Mapping[str, Sequence[str]], sorts: Mapping[str, str], shares: Mapping[str, float], seed: int
+) -> dict[str, str]:
+    """A split for each id. A group goes whole to one that has room for it, to the one that lacks most of what
+    is in it, each sort counted by how much of it there is in all; where none has room, to the emptiest."""
+    total = Counter(sorts.values())
     rest = 1 - sum(shares.values())
-    lacks = {
-        name: (share + (rest if name == list(shares)[-1] else 0)) * total for name, share in shares.items()
-    }
+    lacks = {}
+    for name, share in shares.items():
+        share += rest if name == list(shares)[-1] else 0
+        lacks[name] = {sort: share * count for sort, count in total.items()}
     given = {}
     for key in sorted(groups, key=lambda key: (-len(groups[key]), _draw(seed, key))):
-        name = max(lacks, key=lambda name: lacks[name])
-        lacks[name] -= len(groups[key])
+        held = Counter(sorts[identity] for identity in groups[key])
+        want = {
+            name: sum(count * lack[sort] / total[sort] for sort, count in held.items())
+            for name, lack in lacks.items()
+        }
+        room = {name: sum(lack.values()) for name, lack in lacks.items()}
+        fitting = [name for name in room if room[name] >= len(groups[key])]
+        name = max(fitting or [max(room, key=lambda name: room[name])], key=lambda name: want[name])
+        for sort, count in held.items():
+            lacks[name][sort] -= count
         given.update(dict.fromkeys(groups[key], name))
     return given
 

@@ -48,7 +48,7 @@ def run(job: Job) -> str:
         made = clean(dataset.load(source), CleanSpec(**settings), job.report)
         facts = {"name": name, "source": manifest.get("source", ""), "cleaned": source.name}
         facts |= {"clean": settings, "job": job.id}
-        dataset.save(place, made.corpus, facts, lambda folder: _beside(folder, made))
+        dataset.save(place, made.corpus, facts, lambda folder: beside(folder, made))
     corpus = dataset.load(place)
     artifacts.record_dataset(
         job.db,
@@ -78,7 +78,13 @@ def read_removed(place: Path) -> Iterator[dict[str, str]]:
     return read_lines(place / REMOVED)
 
 
-def _beside(folder: Path, made: Cleaned) -> None:
+def read_lost(place: Path) -> Iterator[dict[str, Any]]:
+    """The questions that a cleaning left out, each with the reason."""
+    return read_lines(place / LOST) if (place / LOST).is_file() else iter(())
+
+
+def beside(folder: Path, made: Cleaned) -> None:
+    """Write what was done and what was left out beside the clean dataset."""
     write_json(folder / REPORT, made.report())
     rows = (
         {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}

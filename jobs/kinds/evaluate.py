@@ -95,8 +95,7 @@ def run(job: Job) -> str:
     if adapter is None and any(model_of(arm) == "adapter" for arm in arms):
         raise ConfigError(f"The arms {spec.arms} need an adapter: name one, or leave out those with LoRA.")
     sets = asked(source, written)
-    if adapter is not None:
-        check_unseen(adapter, sets.test)
+    like = check_unseen(adapter, sets.test, source) if adapter is not None else 0
     index_place = find_index(job.db, spec.index, source)
     knobs = spec.model_dump(exclude={"dataset", "index", "questions", "adapter"})
     names = [place and place.name for place in (source, index_place, written, adapter)]
@@ -127,7 +126,8 @@ def run(job: Job) -> str:
                 job.report(Metric(f"{row.arm}/{name}", 0, value))
     if work != place:
         shutil.rmtree(work, ignore_errors=True)
-    job.say(f"{len(sets.test)} test questions in {len(arms)} arms")
+    seen = f"; {like} of them are like one that the adapter was trained on" if like else ""
+    job.say(f"{len(sets.test)} test questions in {len(arms)} arms{seen}")
     return under_home(place)
 
 

@@ -2,6 +2,7 @@
 leaks."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +11,8 @@ from pydantic import Field
 
 from engine.artifact import read_manifest, whole, write_json
 from engine.data import contamination, dataset
-from engine.data.records import fingerprint
-from engine.data.split import check_frozen, divide, frozen
+from engine.data.records import Question, fingerprint
+from engine.data.split import SPLITS, divide
 from engine.errors import DataError
 from jobs.kinds.fields import Dataset, Frozen, Seed
 from jobs.references import find
@@ -38,7 +39,10 @@ class Spec(Frozen):
     dev: float = Field(1 / 3, ge=0, le=1, description="share to choose settings with")
     keep: bool = Field(False, description="leave splits that the questions have already")
     alike: float = Field(0.95, ge=0.5, le=1, description="cosine from which two questions count as the same")
-    drop: bool = Field(True, description="take questions out of train that dev or test leak from")
+    drop: bool = Field(
+        True,
+        description="take questions out of train that are like one of dev or test, and out of dev of test",
+    )
     seed: Seed = 0
 
 
@@ -55,23 +59,17 @@ def run(job: Job) -> str:
             raise DataError(f"The dataset {spec.dataset!r} has no questions to divide: import or write some.")
         shares = {"train": spec.train, "dev": spec.dev, "test": max(0.0, 1 - spec.train - spec.dev)}
         questions = divide(corpus.questions, shares, spec.by, spec.seed, spec.keep)
-        train = [question for question in questions if question.split == "train"]
-        found = []
-        if train:
-            from engine.retrieval.embed import embedder
-
-            tested = [question for question in questions if question.split != "train"]
-            found = contamination.leaks(train, tested, embedder(), spec.alike)
+        found = _leaks(questions, spec.alike)
+        where = {question.id: question.split for question in questions}
         if spec.drop and found:
-            kept = {question.id for question in contamination.without(train, found)}
-            questions = tuple(q for q in questions if q.split != "train" or q.id in kept)
+            questions = contamination.without(questions, found)
+            _check_left(questions, shares, len(found))
         facts = {"name": name, "source": manifest.get("source", ""), "split_of": source.name, "job": job.id}
-        facts |= {"frozen": frozen(questions), "leaks": len(found), "spec": spec.model_dump()}
-        rows = [leak._asdict() for leak in found]
+        facts |= {"leaks": len(found), "spec": spec.model_dump()}
+        rows = [leak._asdict() | {"split": where[leak.trained]} for leak in found]
         made = replace(corpus, questions=questions)
         dataset.save(place, made, facts, lambda folder: write_json(folder / REPORT, rows))
     corpus = dataset.load(place)
-    check_frozen(read_manifest(place)["frozen"], corpus.questions)
     artifacts.record_dataset(
         job.db,
         id=place.name,
@@ -83,11 +81,30 @@ def run(job: Job) -> str:
     )
     count = {part: sum(q.split == part for q in corpus.questions) for part in ("train", "dev", "test")}
     said = ", ".join(f"{number} {part}" for part, number in count.items())
-    job.say(f"{said}; {read_manifest(place)['leaks']} leaks into train found")
+    job.say(f"{said}; {read_manifest(place)['leaks']} leaks found")
     return under_home(place)
 
 
+def _leaks(questions: Sequence[Question], alike: float) -> list[contamination.Leak]:
+    """What of train is like a question of dev or test, and what of dev is like one of test."""
+    from engine.retrieval.embed import embedder
+
+    train, dev, test = ([q for q in questions if q.split == name] for name in SPLITS)
+    found = contamination.leaks(train, [*test, *dev], embedder(), alike)
+    return found + contamination.leaks(dev, test, embedder(), alike)
+
+
+def _check_left(questions: Sequence[Question], shares: Mapping[str, float], leaks: int) -> None:
+    for name, share in shares.items():
+        if share > 0 and not any(question.split == name for question in questions):
+            raise DataError(
+                f"Nothing is left of the split {name!r}: all of its questions are among the {leaks} that are "
+                "like one of a later split. Raise `alike`, turn `drop` off, or add questions."
+            )
+
+
 def read_leaks(place: Path) -> list[dict[str, Any]]:
-    """What leaked from train into dev and test when the dataset at `place` was divided."""
+    """Which questions of train and dev were like one of a later split when the dataset at `place` was
+    divided; each with its split."""
     found: list[dict[str, Any]] = json.loads((place / REPORT).read_text(encoding="utf-8"))
     return found

@@ -110,7 +110,8 @@ def run(job: Job) -> str:
     source = find(job.db, "dataset", spec.dataset)
     index = indexes.load(find_index(job.db, spec.index, source))
     written = find_written(job.db, spec.questions, source)
-    learned = training(source, written, index)
+    found = training(source, written, index)
+    learned = found.questions
     told = lora(spec, pick(job.device).kind)
     skipped = unused(spec.small, learned)
     made_of = [
@@ -125,7 +126,7 @@ def run(job: Job) -> str:
         note = _train(job, told, index, learned, place, work, lineage)
     shutil.rmtree(work, ignore_errors=True)
     record_adapter(job.db, place, f"{job.name} adapter")
-    job.say(note + skipped)
+    job.say(note + skipped + found.note())
     return under_home(place)
 
 

@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> None:
 
     from jobs.data_report import cleaned, write
     from jobs.foreground import run
-    from jobs.kinds.clean import read_report
+    from jobs.kinds.clean import LOST, REMOVED, REPORT, read_report
     from jobs.workspace import checked_name
 
     fields = settings(options, "clean") | {"dataset": checked_name(options.name), "name": options.made}
@@ -50,4 +50,5 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{step['filter']:<12} changed {step['changed']:>6}  left out {step['removed']:>6}")
         for example in step["examples"][:2]:
             print(f"             {example['id']}: {example['after']}")
-    print(f"Everything: {place / 'clean.json'}, what was left out: {place / 'removed.jsonl'}")
+    gone = [place / name for name in (REMOVED, LOST) if (place / name).is_file()]
+    print(f"Everything: {place / REPORT}, what was left out: {', '.join(map(str, gone))}")

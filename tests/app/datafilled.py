@@ -19,7 +19,7 @@ from engine.data.written import DROPPED, Dropped, save_dropped
 from engine.data.written import FILE as ROWS
 from engine.progress import Metric, Progress
 from jobs.kinds import KINDS
-from jobs.kinds.clean import REMOVED, REPORT
+from jobs.kinds.clean import beside
 from jobs.kinds.split import REPORT as LEAKS
 from jobs.material import FILE, save_questions
 from storage import artifacts, metrics, queue
@@ -97,23 +97,17 @@ def record(
 
 
 def _cleaned(home: Path, db: Any) -> None:
-    raw = Corpus(documents(), QUESTIONS)
+    raw = Corpus(
+        documents(), (*QUESTIONS, Question("gone", "What is tiny?", ("Tiny",), "short", split="dev"))
+    )
     record(home, db, RAW, "notes", raw, {})
     made = clean(raw, CleanSpec(pii="all", near=0.0))
 
-    def beside(folder: Path) -> None:
-        write_json(folder / REPORT, made.report())
-        rows = [
-            {"filter": one.filter, "reason": one.reason, "id": one.document.id, "text": one.document.text}
-            for one in made.removed
-        ]
-        write_lines(folder / REMOVED, rows)
-
-    record(home, db, CLEAN, "notes-clean", made.corpus, {"cleaned": RAW}, beside)
+    record(home, db, CLEAN, "notes-clean", made.corpus, {"cleaned": RAW}, lambda folder: beside(folder, made))
 
 
 def _split(home: Path, db: Any) -> None:
-    leaks = [{"tested": "q3", "trained": "q9", "how": "13-gram", "similarity": 1.0}]
+    leaks = [{"tested": "q3", "trained": "q9", "how": "13-gram", "similarity": 1.0, "split": "dev"}]
     facts = {"split_of": RAW, "frozen": frozen(QUESTIONS), "leaks": 1, "spec": {"seed": 0, "drop": True}}
     corpus = Corpus(documents(), QUESTIONS)
     record(home, db, SPLIT, "notes-split", corpus, facts, lambda folder: write_json(folder / LEAKS, leaks))

@@ -72,7 +72,11 @@ FULL = {
     "Look": ["Dataset 5b5b", "fingerprint"],
     "Import": ["Bring your own documents"],
     "Clean": ["Clean report", "To undo it, go on with notes", "Go back to notes"],
-    "Split": ["Every split is the one that was frozen", "like one in train: 1", "Fingerprints: dev"],
+    "Split": [
+        "Every split is the one that was frozen",
+        "like one of a later split, 1 of dev, were taken out",
+        "Fingerprints: dev",
+    ],
     "Synthesize": [
         "25 of 64 requests",
         "$0.0371",
@@ -226,6 +230,13 @@ def test_a_language_that_is_none_is_one_sentence(full: Path) -> None:
     at.text_input(key="clean_language").input("english!").run()
     ran(at.button(key="clean_submit").click().run())
     assert len(at.error) == 1 and "'english!' cannot be used" in said(at) and not queued(full, "clean")
+
+
+def test_questions_that_went_with_their_document_are_shown_with_the_reason(full: Path) -> None:
+    at = part("Clean")
+    assert [metric.value for metric in at.metric if metric.label == "Questions left out"] == ["1"]
+    (lost,) = (table.value for table in at.dataframe if "question" in table.value)
+    assert lost["question"][0] == "What is tiny?" and "fewer than 20" in lost["reason"][0]
 
 
 def test_undo_shows_the_dataset_that_the_clean_one_was_made_of(full: Path) -> None:

@@ -58,6 +58,24 @@ def test_a_document_is_in_one_split_only(count: int, documents: int, seed: int) 
         assert abs(sum(q.split == name for q in made) - share * count) <= largest
 
 
+def test_documents_are_dealt_out_so_that_every_split_has_its_share_of_each_kind() -> None:
+    """Before: dealt by how many questions they have, so that a kind could be in one split only."""
+    kinds = ("when", "why", "who")
+    made = divide(
+        [
+            Question(f"q{d}-{n}", f"Question {d} {n}?", ("a",), f"d{d}", kind=kinds[d % 3])
+            for d in range(30)
+            for n in range(4 + d % 2)
+        ],
+        SHARES,
+        "document",
+    )
+    for kind in kinds:
+        splits = [question.split for question in made if question.kind == kind]
+        for name, share in SHARES.items():
+            assert abs(splits.count(name) - share * len(splits)) <= 5, (kind, name)
+
+
 def test_another_seed_divides_otherwise_and_given_splits_can_stay() -> None:
     questions = asked(60)
     assert divide(questions, SHARES, seed=0) != divide(questions, SHARES, seed=1)
@@ -128,6 +146,8 @@ def test_the_same_words_a_long_run_and_the_same_meaning_are_found() -> None:
     assert [leak.tested for leak in leaks(trained, tested)] == ["s1", "s2"]
     assert without(trained, found) == ()
     assert leaks([], tested, Pretended()) == []
+    more = [*trained, q("t4", "Who was FIRST?"), q("t5", "Which woman reached the moon?")]
+    assert without(more, leaks(more, tested, Pretended())) == ()  # each that leaks, not the first of them
 
 
 def test_a_paraphrase_is_found_by_the_real_embedder(embedder: Any) -> None:

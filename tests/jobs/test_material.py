@@ -58,9 +58,27 @@ def write(name: str, questions: tuple[Question, ...], source: str = "d") -> Path
 def test_own_train_questions_are_trained_on_beside_written_ones(corpus_index: Any) -> None:
     bare = tuple(replace(question, evidence="") for question in TRAIN)
     source = keep("d", (*bare, *TEST))
-    assert material.training(source, None, corpus_index) == TRAIN
+    assert material.training(source, None, corpus_index) == (TRAIN, 0)
     more = replace(ASKED[0], id="w", question="Written for this?")
-    assert material.training(source, write("w", (more,)), corpus_index) == (*TRAIN, more)
+    assert material.training(source, write("w", (more,)), corpus_index) == ((*TRAIN, more), 0)
+
+
+def test_what_is_like_a_dev_or_test_question_is_not_trained_on(corpus_index: Any) -> None:
+    like = replace(
+        TRAIN[0], id="like", question=TRAIN[0].question.replace("person to walk", "person who walked")
+    )
+    source = keep("d", (*TRAIN, replace(like, split="dev"), *TEST))
+    learned = material.training(source, None, corpus_index)
+    assert learned == (TRAIN[1:], 1) and learned.note().startswith("; 1 questions left out")
+
+
+def test_a_test_split_that_was_changed_is_refused(corpus_index: Any) -> None:
+    file = keep("d", (*TRAIN, *TEST)) / dataset.QUESTIONS
+    foreground.run("index", {"dataset": "d"}, "d")
+    file.write_text(file.read_text().replace(TEST[0].answers[0], "another answer"))
+    for kind in ("train", "evaluate"):
+        with pytest.raises(DataError, match="The split 'test' is not the one that was frozen"):
+            foreground.run(kind, {"dataset": "d"} | ({"arms": "rag"} if kind == "evaluate" else {}), "x")
 
 
 def test_nothing_to_train_on_is_said(corpus_index: Any) -> None:
@@ -97,7 +115,9 @@ def test_an_adapter_is_not_tested_with_what_another_dataset_trained_it_on(corpus
     keep("clean", TEST)
     fields = {"dataset": "clean", "adapter": "a", "arms": "lora"}
     adapter = artifact("adapter", "a")
-    material.check_unseen(adapter, TEST)
+    assert material.check_unseen(adapter, TEST, artifact("dataset", "clean")) == 0
+    near = replace(TEST[0], question=TRAIN[0].question.replace("person to walk", "person who walked"))
+    assert material.check_unseen(adapter, (near,), artifact("dataset", "clean")) == 1
     for number, question in enumerate((TRAIN[0].question, "written for THIS?")):
         name = f"mixed{number}"
         keep(name, (*TEST, replace(TEST[0], id="seen", question=question)))
@@ -105,7 +125,7 @@ def test_an_adapter_is_not_tested_with_what_another_dataset_trained_it_on(corpus
             foreground.run("evaluate", fields | {"dataset": name}, name)
     with writing(artifact("adapter", "b"), {"kind": "adapter", "base": "bantam-small"}):
         pass
-    material.check_unseen(artifact("adapter", "b"), TRAIN)
+    assert material.check_unseen(artifact("adapter", "b"), TRAIN, artifact("dataset", "clean")) == 0
 
 
 def test_what_has_no_answer_is_held_out_by_its_own_words_not_all_together() -> None:
