@@ -21,6 +21,7 @@ from storage import jobs, queue, workers
 from storage.db import Row, connect, writing
 
 ATTEMPTS = 3
+MOST_URGENT = 1_000_000  # either way
 RUNNERS = ("local", "ray")
 DATASETS = ("import", "ablation")
 
@@ -45,6 +46,8 @@ def submit(
     checked, found = checked_spec(kind, spec), kind_of(kind)
     if runner not in RUNNERS:
         raise ConfigError(f"There is no runner {runner!r}: use one of {', '.join(RUNNERS)}.")
+    if abs(priority) > MOST_URGENT:
+        raise ConfigError(f"The priority {priority} is too far from 0: {MOST_URGENT:,} is the highest.")
     options: dict[str, Any] = {
         "priority": priority,
         "runner": runner,

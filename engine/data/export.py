@@ -72,12 +72,16 @@ def plain(corpus: Corpus) -> dict[str, list[dict[str, Any]]]:
 
 def write(folder: Path, name: str, rows: Sequence[dict[str, Any]], library: bool = True) -> None:
     """Write `name`.jsonl, and for `library` the same rows as the folder `name` that datasets.load_from_disk
-    reads. Raises DataError when there are none."""
+    reads. Raises DataError when there are none, or they cannot be written."""
     if not rows:
         raise DataError(f"There is nothing to export as {name}: import or make it first.")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_lines(folder / f"{name}.jsonl", rows)
-    if library:
-        from datasets import Dataset
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_lines(folder / f"{name}.jsonl", rows)
+        if library:
+            from datasets import Dataset
 
-        Dataset.from_list(list(rows)).save_to_disk(str(folder / name))
+            Dataset.from_list(list(rows)).save_to_disk(str(folder / name))
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"Nothing can be written into {folder} ({why}): name another folder.") from error

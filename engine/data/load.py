@@ -78,6 +78,8 @@ def samples(name: str) -> Corpus:
 def preview(path: Path, rows: int = 8, encoding: str = "") -> Preview:
     """The first rows of a file with its columns and a guess which is what; nothing in it if the file has no
     columns (prose, SQuAD). Raises DataError if it can't be read."""
+    if not path.is_file():
+        raise DataError(f"{path} is no file: name one file of rows to see its columns.")
     try:
         return reading.preview(path, rows, known(encoding))
     except Unusable as error:

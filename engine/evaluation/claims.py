@@ -49,8 +49,9 @@ def lexical_score(parts: dict[str, float]) -> float:
 def _read(file: Path) -> tuple[list[dict[str, float]], list[bool]]:
     try:
         items = [(row, item) for row, item in _rows(file)]
-    except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}): name a .jsonl file of WiCE.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise DataError(f"{file} cannot be read ({why}): name a .jsonl file of WiCE.") from error
     parts, right = [], []
     for row, item in items:
         claim, evidence, label = (item.get(key) for key in ("claim", "evidence", "label"))

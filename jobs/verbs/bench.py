@@ -26,6 +26,11 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    for name in ("exact", "clean"):
+        if getattr(options, name) < 0:
+            from engine.errors import ConfigError
+
+            raise ConfigError(f"--{name} {getattr(options, name)} cannot be used: give a number from 1 on.")
     if options.decode:
         from jobs import bench_decode as decode
 

@@ -29,16 +29,19 @@ def _run(options: argparse.Namespace) -> None:
     from pathlib import Path
 
     from engine.catalog import SMALL
+    from engine.errors import ConfigError
     from jobs.exporting import run
     from jobs.workspace import checked_name
 
+    if options.limit < 0:
+        raise ConfigError(f"--limit {options.limit} cannot be used: give a number from 1 on, or 0 for all.")
     out = Path(options.out or f"{checked_name(options.name)}-{options.format}")
     told = run(
         options.name,
         options.format,
         out,
         options.model or SMALL,
-        max(0, options.limit),
+        options.limit,
         options.seed,
         options.accepted,
         options.shares,

@@ -48,8 +48,8 @@ def _run(options: argparse.Namespace) -> None:
     if options.state is not None and options.state not in jobs.STATES:
         raise ConfigError(f"There is no state {options.state!r}: use one of {', '.join(jobs.STATES)}.")
     limit = options.limit if options.limit is not None else ALL if options.json else PAGE
-    if limit < 1 or options.offset < 0:
-        raise ConfigError("--limit has to be at least 1 and --offset at least 0.")
+    if not 1 <= limit <= ALL or not 0 <= options.offset <= ALL:
+        raise ConfigError(f"--limit has to be from 1 to {ALL:,}, and --offset from 0 on, up to as much.")
     with opened() as db:
         rows = jobs.listed(db, state=options.state, kind=options.kind, limit=limit, offset=options.offset)
     if options.json:
@@ -57,7 +57,9 @@ def _run(options: argparse.Namespace) -> None:
         return
     for row in rows:
         print(line(row))
-    if not rows:
+    if not rows and (options.state or options.kind or options.offset):
+        print("No such jobs. All there are:  python -m jobs list")
+    elif not rows:
         print("No jobs. Queue one with  python -m jobs submit ablation")
 
 

@@ -231,6 +231,35 @@ def test_a_name_that_could_be_more_than_a_name(
     assert not home.exists() and list(home.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("import FOLDER/none --preview", "none is no file: name one file of rows"),
+        ("import FOLDER --preview", "is no file: name one file of rows"),
+        ("export --name tiny --out FOLDER/notes.txt", "notes.txt (File exists): name another folder"),
+        ("export --name tiny --limit -1", "--limit -1 cannot be used"),
+        ("calibrate --wice FOLDER/binary.jsonl", "binary.jsonl cannot be read (not text)"),
+        ("list --limit 99999999999999999999", "--limit has to be from 1 to 1,000,000"),
+        ("submit index --set dataset=tiny --priority 9999999999999999999", "is too far from 0"),
+        ("bench --clean -5", "--clean -5 cannot be used"),
+        ("bench --decode --exact -5", "--exact -5 cannot be used"),
+    ],
+)
+def test_what_no_command_can_use_is_one_sentence_and_leaves_nothing(
+    here: Command, command: str, why: str, folder: Path, home: Path
+) -> None:
+    """Each ended with a traceback, or as if nothing had been wrong."""
+    (folder / "notes.txt").write_text(DOCUMENT)
+    (folder / "binary.jsonl").write_bytes(bytes(range(256)))
+    assert here("import", str(folder / "notes.txt"), "--name", "tiny", home=home).code == 0
+    before = made(home), made(folder)
+    ran = here(*(word.replace("FOLDER", str(folder)) for word in command.split()), home=home)
+    assert ran.code == 1 and ran.out == "", ran.err
+    said = ran.err.rpartition("\nbantam: ")[2]
+    assert why in said and said.count("\n") == 1
+    assert (made(home), made(folder)) == before
+
+
 def test_retrieval_on_questions_that_name_no_paragraph(folder: Path, home: Path) -> None:
     file = jsonl(folder / "asked.jsonl", QUESTION)
     said = sentence(run("retrieval", "--questions", str(file), home=home))
