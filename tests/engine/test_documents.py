@@ -75,10 +75,11 @@ PAGE = f"""<!doctype html><html><head><title>Clocks - Arlen</title><script>var t
 
 
 def zipped(*entries: tuple[str, bytes | str]) -> bytes:
+    """A zip that is the same at any time of day: tests are named after some."""
     held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(held, "w") as packed:
         for name, content in entries:
-            packed.writestr(name, content)
+            packed.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return held.getvalue()
 
 

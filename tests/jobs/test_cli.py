@@ -69,13 +69,13 @@ def test_help_is_there_at_once_and_needs_nothing_heavy(command: list[str], tmp_p
     assert not (tmp_path / "home").exists()
 
 
-def test_the_readmes_commands_have_help(tmp_path: Path) -> None:
+def test_the_readmes_commands_have_help(here: Command, tmp_path: Path) -> None:
     named = readme_commands()
     assert {"quickstart", "ask", "retrieval"} <= set(named)
-    overview = run("--help", home=tmp_path / "home").out
+    overview = here("--help", home=tmp_path / "home").out
     for name in named:
         assert re.search(rf"^    {name} ", overview, re.M)
-        ran = run(name, "--help", home=tmp_path / "home")
+        ran = here(name, "--help", home=tmp_path / "home")
         assert ran.code == 0 and ran.err == ""
         assert f"usage: python -m jobs {name}" in ran.out
 
