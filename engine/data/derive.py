@@ -12,21 +12,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from engine.data.sources import Source
+from engine.data.spans import is_person
 from engine.data.stems import free, stems
 from engine.retrieval.index import Index
 from engine.retrieval.words import words
 
-_PERSON = re.compile(r"^Who (?!is|are|was|were|did|do|does|has|have|had|can|could|would|will)(\w+ [^?,]+)\?$")
+_WHO = re.compile(r"^Who (?!is|are|was|were|did|do|does|has|have|had|can|could|would|will)(\w+ [^?,]+)\?$")
 _IS = re.compile(
     r"^(?:Who|What) (?:is|was) (the (?!name\b)[^?,]*\b(?:first|last|only|\w+est|most \w+|of)\b[^?,]*)\?$"
 )
 _THING = re.compile(
     r"^(?:What|Which) (\w+) "
     r"((?!used|named|called)\w+ed (?!to\b|for\b|as\b)[^?,]+|(?:has|have|carries|orbits) [^?,]+)\?$"
-)
-_INSTITUTION = re.compile(
-    r"\b(?:Agency|Observatory|University|Institute|Center|Centre|Company|Society|Council|Academy|Union|NASA|"
-    r"ESA|The)\b"
 )
 _SORT_END = re.compile(r" (?:of|that|which|in|on|at|with|from|and|whose|who|for|between|to|near)\b")
 OVERLAP = 0.5  # largest share of a question's words in one sentence about the other title
@@ -74,7 +71,7 @@ def _description(question: str, answer: str) -> str:
     """What a question says of its answer, as a noun phrase; "" where no rule fits."""
     if found := _IS.match(question):
         return found[1]
-    if (found := _PERSON.match(question)) and " " in answer and not _INSTITUTION.search(answer):
+    if (found := _WHO.match(question)) and is_person(answer):
         return f"the person who {found[1]}"
     if found := _THING.match(question):
         return f"the {found[1]} that {found[2]}"

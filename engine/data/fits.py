@@ -5,15 +5,14 @@ far", somebody for "who". By the words around the answer in its sentence. Englis
 import re
 
 from engine.data.sources import Source
+from engine.data.spans import LENGTH, TIME
 from engine.data.stems import FORMS, free, plain, stems
 from engine.retrieval.words import words
 
-_LENGTH = r"kilomet|met(?:re|er)|mile|f(?:ee|oo)t|inch|light[- ]|astronomical|parsec|radi"
-_TIME = r"second|minute|hour|day|week|month|year|decade|centur|night|generation"
 _UNITS = {  # what a question with these words is answered in
-    r"how (?:long|much time)": rf"{_TIME}|{_LENGTH}",
+    r"how (?:long|much time)": rf"{TIME}|{LENGTH}",
     r"how (?:far|wide|tall|high|deep|large|big|thick|broad)|what (?:is|was) the "
-    r"(?:diameter|height|depth|width|length|distance)": rf"{_LENGTH}|time|degree|hectare|acre",
+    r"(?:diameter|height|depth|width|length|distance)": rf"{LENGTH}|time|degree|hectare|acre",
     r"how fast|what (?:speed|is the speed|was the speed)": r"per|an hour|a second|speed|times",
     r"how old": r"year|month|day|aged",
     r"how often": r"every|times|per|once|twice|daily|week|month|year|day|hour",
@@ -39,6 +38,7 @@ _ASKS = {
     "term": re.compile(r"(?:\w+ )?(?:what|which|how)\b(?! (?:many|much|long|far))"),
     "phrase": re.compile(r"(?:\w+ )?(?:who|whom|whose|where|what|which|how)\b"),
 }
+_YEAR = re.compile(r"(?:\w+ )?(?:what|which) year\b")
 _NAME_OF = re.compile(r"\bname of (?:the |an? )?([\w-]+)")
 _IS = re.compile(r"^(?:what|who|which \w+) (?:is|was|are|were) (?:the|an?) ")
 _EQUALS_BEFORE = re.compile(
@@ -111,14 +111,14 @@ def _quantity(low: str, source: Source) -> bool:
         _FROM.search(low) and (other := _FROM.search(told)) and other[1] not in low
     ):
         return False
-    if re.match(r"how much\b", low) and re.search(rf"{_LENGTH}|degree", told):
+    if re.match(r"how much\b", low) and re.search(rf"{LENGTH}|degree", told):
         return False
     if re.match(r"(?:\w+ )?how far\b", low) and re.match(r" (?:across|wide|in diameter)", source.after):
         return False
     if low.endswith("have?") and not re.search(r"\b(?:has|have|had) $", before):
         return False
     lasting = re.match(r"how long (?:is|was|are|were)\b", low)
-    if lasting and re.search(_TIME, told) and not _PARTICIPLE.search(low):
+    if lasting and re.search(TIME, told) and not _PARTICIPLE.search(low):
         return False
     if re.match(r"(?:\w+ )?how long\b", low):
         if before.endswith("after ") or before.endswith("after only "):
@@ -135,6 +135,8 @@ def _quantity(low: str, source: Source) -> bool:
 
 def _thing(low: str, source: Source) -> bool:
     """What something is is said to be it; somebody has a name of two words; a place has a preposition."""
+    if _YEAR.match(low) and not re.search(r"\d", source.answer):
+        return False
     named = _NAME_OF.search(low)
     if named and (named[1] not in source.sentence.lower() or len(stems(low) - free()) < 3):
         return False

@@ -6,21 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from engine.data.spans import MONTH
+from engine.data.spans import LENGTH, MONTH, TIME, is_person
 
 NO_FORM = "no other form of it is known"
 _BE, _DO = "is|was|are|were", "do|does|did"
 _AUX = f"{_BE}|{_DO}|has|have|had|can|could|will|would"
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _DAY = re.compile(r"\d{1,2} [A-Z][a-z]+|[A-Z][a-z]+ \d{1,2}(?!\d)")
-_TIME = re.compile(r"(?:second|minute|hour|day|week|month|year|decade|centur)")
+_TIME, _LENGTH = re.compile(TIME), re.compile(LENGTH)
 _MONTH = re.compile(rf"{MONTH} \d{{4}}")
-_LENGTH = re.compile(r"(?:met(?:re|er)|mile|foot|feet|inch|light|astronomical)")
-_PERSON = re.compile(r"(?!The )[A-Z][\w.'-]+(?: (?:of|von|van|de|[A-Z][\w.'-]*))+")
-_INSTITUTION = re.compile(
-    r"\b(?:Agency|Observatory|University|Institute|Center|Centre|Company|Society|Council|Academy|Union|"
-    r"Church|Foundation|Laboratory|Program(?:me)?|Team|Group|Police|States|Kingdom|Space)\b"
-)
 _BY_PLACE = re.compile(
     r"\b(?:of|in|on|at|to|by|from|with|for|into|over|towards?|around|near|outside|inside|through|across|above|"
     r"below|behind|under|along)\?$"
@@ -41,10 +35,6 @@ class _Form(NamedTuple):
     others: tuple[str, ...]
     fits: Callable[[str], object] = bool
     leaves: re.Pattern[str] | None = None  # what the question must not hold
-
-
-def _person(answer: str) -> bool:
-    return bool(_PERSON.fullmatch(answer)) and not _INSTITUTION.search(answer)
 
 
 def _form(
@@ -91,10 +81,10 @@ _FORMS = (
         rf"Who (?!(?:{_AUX})\b)(\w+ .+)",
         "Which person {1}",
         "What is the name of the person who {1}",
-        fits=_person,
+        fits=is_person,
     ),
-    _form(r"Who (is|was) (the (?:first|last|only|\w+est) .+)", "What {1} the name of {2}", fits=_person),
-    _form(rf"Who ((?:{_DO}) .+)", "Which person {1}", fits=_person),
+    _form(r"Who (is|was) (the (?:first|last|only|\w+est) .+)", "What {1} the name of {2}", fits=is_person),
+    _form(rf"Who ((?:{_DO}) .+)", "Which person {1}", fits=is_person),
     _form(
         rf"Where ((?:{_AUX}) .+)",
         "In what place {1}",
@@ -132,7 +122,7 @@ def _passive(question: str, answer: str) -> Iterator[str]:
     """What "Who discovered Uranus in 1781?" asks as "By whom was Uranus discovered in 1781?": of one thing,
     by its name or with an article."""
     said = _DONE.fullmatch(question)
-    if not said or (said[1] == "Who") != _person(answer):
+    if not said or (said[1] == "Who") != is_person(answer):
         return
     thing, rest = said[3], ""
     if split := _PREPOSITION.search(thing):

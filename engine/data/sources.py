@@ -8,7 +8,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from engine.data.spans import FUNCTION, Span, spans
+from engine.data.spans import FUNCTION, LENGTH, TIME, Span, spans
 from engine.data.stems import FORMS
 from engine.retrieval.compress import is_heading
 from engine.retrieval.index import Index
@@ -44,10 +44,7 @@ _FOLLOWS = re.compile(  # what may stand behind a name that is a thing by itself
 )
 _PHRASE = re.compile(r"(?:an?|the) (?!(?:same|other|following|next|such|whole|entire)\b)[\w-]+ [\w-]+")
 _VERB_IN = re.compile(rf" (?:\w+ed|\w+ing|{'|'.join(FORMS)})$")
-_MEASURE = re.compile(
-    r"met(?:re|er)|mile|inch|gram|pound|ton|degree|second|minute|hour|day|week|month|year|centur|decade|percent|"
-    r"%|million|billion|times|light|[$€£]"
-)
+_MEASURE = re.compile(rf"{LENGTH}|{TIME}|gram|pound|ton|degree|percent|%|million|billion|times|[$€£]")
 _OF = re.compile(r"\b(?:of|on|at|to|around|with|for|from|into|and) (?:the )?$")
 _IN = re.compile(r"\b(?:in|by|called|named|near) (?:the )?$")
 LEAST_WORDS, MOST_WORDS = 5, 60

@@ -8,6 +8,8 @@ import re
 from typing import NamedTuple
 
 MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+LENGTH = r"kilomet|met(?:re|er)|mile|f(?:ee|oo)t|inch|light[- ]|astronomical|parsec|radi(?:us|i)\b"
+TIME = r"second|minute|hour|day|week|month|year|decade|centur|night|generation"
 FUNCTION = (
     "a an the of in on at to for from by with and or but nor so yet is are was were be been being has have "
     "had do does did will would can could may might must shall should that which who whom whose when where "
@@ -69,6 +71,11 @@ _HALF_BEFORE = re.compile(r"\d[\d.,]*(?: \w+)? (?:and|to|or|by|×|x) (?:about )?
 _HALF_AFTER = re.compile(r" (?:and |to |or |by |× ?|x )?(?:about )?\d")
 _LIST_BEFORE = re.compile(r"[A-Z][\w-]*, $")
 _LIST_AFTER = re.compile(r",(?: [A-Z][\w-]*)+(?:,| and )")
+_PERSON = re.compile(r"(?!The )[A-Z][\w.'-]+(?: (?:of|von|van|de|[A-Z][\w.'-]*))+")
+_INSTITUTION = re.compile(
+    r"\b(?:Agency|Observatory|University|Institute|Center|Centre|Company|Society|Council|Academy|Union|NASA|"
+    r"ESA|Church|Foundation|Laboratory|Program(?:me)?|Team|Group|Police|States|Kingdom|Space)\b"
+)
 _BREAKS = re.compile(r"[\n\r\t]")
 _LEADING = re.compile(r"(?:In|On|At|From|For|With|By|As|If|When|While|Since|After|Before|But|And|Or|So|To)\b")
 _REFERENCE = re.compile(r"(?:Listing|Chapter|Figure|Table|Section|Appendix|Equation|Page)s?\b")
@@ -101,6 +108,11 @@ def spans(sentence: str) -> list[Span]:
             taken.append((start, end))
             found.append(Span(text, start, end, kind))
     return found
+
+
+def is_person(name: str) -> bool:
+    """Whether `name` is that of one person, as far as it can be told: two words or more, no institution's."""
+    return bool(_PERSON.fullmatch(name)) and not _INSTITUTION.search(name)
 
 
 def _unfit(text: str, kind: str, start: int, sentence: str) -> bool:

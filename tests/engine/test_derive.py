@@ -43,6 +43,13 @@ def test_what_does_not_join_is_left(first: tuple[str, int], second: tuple[str, i
     assert list(two_hop([who, when])) == []
 
 
+@pytest.mark.parametrize("names", ["William Herschel and Ann Lee", "Royal Society", "The Herschel Club"])
+def test_two_people_and_an_institution_are_not_the_person_who(names: str) -> None:
+    who = source(0, f"{names} discovered Uranus in 1781.", names), "Who discovered Uranus?"
+    when = source(1, f"{names} left Slough in 1822.", "1822", "when"), f"When did {names} leave Slough?"
+    assert list(two_hop([who, when])) == []
+
+
 @pytest.fixture(scope="module")
 def index() -> Any:
     return build(

@@ -19,6 +19,7 @@ HULSE = "Hulse and Taylor received the Nobel Prize in Physics in 1993 because th
 HALLEY = (
     "Halley's Comet is the most famous periodic comet and returns to the inner solar system every 76 years."
 )
+SHUTTLE = "The telescope was carried into orbit by the shuttle Discovery."
 HUBBLE = "That picture, the Hubble Deep Field, lies in Ursa Major and shows about 3,000 galaxies."
 NO_PLANET = (
     "No planet formed in the belt because the gravity of Jupiter stirred up the building blocks there."
@@ -74,6 +75,7 @@ def test_a_good_question_passes(question: str, answer: str, rule: str, sentence:
         ("How long did Gagarin come down?", "108 minutes", "quantity", GAGARIN, OTHER_KIND),
         ("Who has an extremely thin atmosphere of carbon dioxide?", "Callisto", "name", CALLISTO, OTHER_KIND),
         ("What was the name of the rocket launched?", "Parker Solar Probe", "name", LAUNCH, OTHER_KIND),
+        ("What year was the telescope carried?", "Discovery", "name", SHUTTLE, OTHER_KIND),
         ("When was the Hubble Deep Field?", "1993", "when", HUBBLE + " In 1993.", OTHER_KIND),
         (
             "Why did a planet form in the belt?",
