@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from engine.training.examples import Mixture
 
 SHOWN = 400  # tokens of a preview
+TRAINING = "training"  # the shares that the lab itself trains a model of that size on
+KINDS = {  # of rows, as RAFT calls them
+    "focused": "the evidence alone",
+    "grounded": "the evidence among distractors",
+    "withheld": "no answer in what is shown",
+    "closed-book": "nothing shown",
+}
 
 
 def run(
@@ -73,7 +80,7 @@ def _trl(name: str, out: Path, accepted: bool) -> dict[str, Any]:
 
 
 def mixture(shares: str, usual: "Mixture") -> "Mixture":
-    """The usual shares of rows with those that the text names, such as `joint=1,withheld=0.3`. Raises
+    """The `usual` shares of rows with those that the text names, such as `joint=1,withheld=0.3`. Raises
     ConfigError."""
     given: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in shares.split(","))):
@@ -90,8 +97,9 @@ def mixture(shares: str, usual: "Mixture") -> "Mixture":
 
 
 def _sft(name: str, out: Path, model: str, limit: int, seed: int, shares: str) -> dict[str, Any]:
-    """The rows that training an adapter on the dataset's questions would see, for the model's own
-    tokenizer."""
+    """Rows of the dataset's questions as they are served, for the model's own tokenizer. In the shares of
+    RAFT if no others are named: a tiny model is trained without refusals here, which is no example for
+    others."""
     from engine.catalog import lookup
     from engine.inference.model import load
     from engine.retrieval import index as indexes
@@ -102,7 +110,8 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int, shares: str) -
     index = indexes.load(find_index(db, "", source))
     questions = training(source, find_written(db, "", source), index).questions[: limit or None]
     entry = lookup(model)
-    mixed = mixture(shares, examples.usual_mixture(entry.parameters))
+    trained = shares.strip() == TRAINING
+    mixed = examples.usual_mixture(entry.parameters) if trained else mixture(shares, examples.AS_SERVED)
     tokenizer = load(entry.name, device="cpu", merge=False).tokenizer
     made = examples.rows(questions, index, tokenizer, mixture=mixed, seed=seed)
     if not made:
@@ -116,6 +125,7 @@ def _sft(name: str, out: Path, model: str, limit: int, seed: int, shares: str) -
         "folder": str(out),
         "rows": {"sft": len(made)},
         "kinds": kinds,
+        "share_of_rows": {kind: round(count / len(made), 3) for kind, count in kinds.items()},
         "shares": mixed._asdict(),
         "tokens": sum(row.length for row in made),
         "learned": sum(len(row.completion) for row in made),

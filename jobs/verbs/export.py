@@ -17,8 +17,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--model", default="", help="sft: the model whose tokenizer renders the rows")
     parser.add_argument("--limit", type=int, default=0, help="sft: at most so many questions (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="sft: seed of what is drawn (default: 0)")
-    about = "sft: rows of each kind a question gives, of focused, joint, withheld, closed_book, such as "
-    parser.add_argument("--shares", default="", help=f"{about}joint=1,withheld=0.3 (default: as in training)")
+    about = (
+        "sft: of how many questions a row of each kind is made: focused, joint, withheld, closed_book, and "
+        "noised for copies in near words, such as joint=1,withheld=0.3; or `training`: as that model is trained "
+        "(default: as in RAFT, most with distractors, some without the answer)"
+    )
+    parser.add_argument("--shares", default="", help=about)
     about = "trl: only pairs that a person accepted (those that one rejected are never written)"
     parser.add_argument("--accepted", action="store_true", help=about)
     add_json(parser)
@@ -30,7 +34,7 @@ def _run(options: argparse.Namespace) -> None:
 
     from engine.catalog import SMALL
     from engine.errors import ConfigError
-    from jobs.exporting import run
+    from jobs.exporting import KINDS, run
     from jobs.workspace import checked_name
 
     if options.limit < 0:
@@ -53,7 +57,9 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{rows} rows: {out / name}.jsonl")
     if "preview" in told:
         shown = "".join(f"\033[1m{text}\033[0m" if learned else text for text, learned in told["preview"])
-        kinds = ", ".join(f"{count} {kind}" for kind, count in told["kinds"].items() if count)
-        print(f"of them {kinds}")
+        for kind, count in told["kinds"].items():
+            print(f"{count:>8} {kind} ({told['share_of_rows'][kind]:.0%}): {KINDS[kind]}")
+        asked = ", ".join(f"{name} {share:g}" for name, share in told["shares"].items())
+        print(f"made of the questions in these shares: {asked}")
         print(f"{told['tokens']} tokens, the loss counts {told['learned']}; the first row, learned in bold:")
         print(shown)

@@ -202,13 +202,16 @@ def test_shares_of_exported_rows_are_the_usual_ones_but_for_those_named() -> Non
 
 
 @pytest.mark.slow
-def test_exported_rows_are_those_that_training_would_see_unless_shares_are_named(
+def test_exported_rows_are_as_in_raft_as_in_training_or_as_named(
     finished: Finished, here: Command, tmp_path: Path
 ) -> None:
     sft = ("export", "--name", "tiny", "--format", "sft", "--out", str(tmp_path / "sft"), "--json")
     ran = here(*sft, home=finished.home)
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
+    assert told["shares"] == AS_SERVED._asdict() and all(told["kinds"].values())
+    assert 0.99 < sum(told["share_of_rows"].values()) < 1.01
+    told = json.loads(here(*sft, "--shares", "training", home=finished.home).out)
     assert told["shares"] == usual_mixture(lookup(SMALL).parameters)._asdict()
     (adapter,) = (finished.home / "artifacts" / "adapter").glob("*/manifest.json")
     assert told["kinds"] == json.loads(adapter.read_text())["rows"]
