@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", type=int, default=0, help="sft: seed of what is drawn (default: 0)")
     about = (
         "sft: of how many questions a row of each kind is made: focused, joint, withheld, closed_book, and "
-        "noised for copies in near words, such as joint=1,withheld=0.3; or `training`: as that model is trained "
+        "noised for copies in near words, such as joint=1,withheld=0.3; or `training`: as in its training "
         "(default: as in RAFT, most with distractors, some without the answer)"
     )
     parser.add_argument("--shares", default="", help=about)
