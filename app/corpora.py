@@ -6,13 +6,17 @@ stay there.
 """
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlite_utils import Database
+
 from engine.artifact import read_lines, read_manifest, whole
+from engine.data.dataset import NOTES
 from engine.data.files import ROWS, Files
 from engine.data.load import SAMPLES, samples
 from engine.data.records import Chat, Corpus, Document, Pair, Question
@@ -20,6 +24,7 @@ from engine.data.shelf import Shelf
 from engine.data.walk import walk
 from engine.errors import ConfigError, StorageError
 from jobs.workspace import checked_name, home
+from storage import jobs
 
 SHOWN = 200
 PREVIEW_BYTES = 20_000_000  # more is read by the import job only
@@ -72,9 +77,14 @@ def dataset(row: Mapping[str, Any]) -> Seen:
     manifest = read_manifest(place)
     counts = {name: int(manifest.get(name) or 0) for name in RECORDS}
     rejected = row.get("rejected") or tuple(_lines(place / "rejected.jsonl", None))
-    notes = tuple(_lines(place / "notes.jsonl", None))
-    counts |= {"rejected": len(rejected), "notes": len(notes)}
-    return Seen(**found, rejected=rejected, notes=notes, counts=counts)
+    noted = notes(place)
+    counts |= {"rejected": len(rejected), "notes": len(noted)}
+    return Seen(**found, rejected=rejected, notes=noted, counts=counts)
+
+
+def notes(place: Path) -> tuple[dict[str, Any], ...]:
+    """What is to be said of how the files of the dataset at `place` were read."""
+    return tuple(_lines(place / NOTES, None))
 
 
 def save(name: str, files: Sequence[Upload]) -> Path:
@@ -103,6 +113,25 @@ def save(name: str, files: Sequence[Upload]) -> Path:
             f"The upload cannot be kept in {place} ({error.strerror}): make room or make it writable."
         ) from error
     return place
+
+
+def remove(db: Database, place: Path) -> None:
+    """Delete an upload. Raises ConfigError while an import that reads it waits or runs."""
+    states = (jobs.QUEUED, jobs.RUNNING, jobs.INTERRUPTED)
+    for row in (row for state in states for row in jobs.listed(db, kind="import", state=state)):
+        if str(place) in (row["spec"].get("documents"), row["spec"].get("questions")):
+            raise ConfigError(
+                f"The job {row['id']} ({row['state']}) reads the files of {place.name!r}: let it end or "
+                "cancel it first."
+            )
+    try:
+        shutil.rmtree(place)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(
+            f"The files in {place} cannot be deleted ({error.strerror}): make the folder writable."
+        ) from error
 
 
 def uploaded() -> dict[str, Path]:

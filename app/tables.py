@@ -21,6 +21,7 @@ LETTERS = 300  # of a text in a cell; the whole text is where the row is opened
 HITS = {
     "rank": column.NumberColumn("rank", width="small"),
     "document": column.TextColumn("document"),
+    "where": column.TextColumn("where", help="The page or section, if the document has any"),
     "fused": column.NumberColumn(
         "fused", format="%.3f", help="0-1 within a question; what the order is made of"
     ),
@@ -62,6 +63,7 @@ def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
         {
             "rank": number,
             "document": hit.chunk.title or hit.chunk.document,
+            "where": cut(hit.chunk.where),
             "fused": hit.fused,
             "dense": hit.dense,
             "bm25": hit.bm25,

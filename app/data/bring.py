@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from app import corpora, forms, launch
 from app.corpora import Seen
-from app.data import frames, mapping
+from app.data import frames, mapping, uploads
 from app.data.downloads import downloads
 from app.data.look import shown
 from app.data.parts import look_at, running
@@ -20,10 +20,9 @@ from engine.data.encoding import known
 from engine.data.load import preview
 from jobs import queue
 from jobs.kinds import KINDS
+from jobs.workspace import artifact
 from jobs.workspace import key as short
 from storage import artifacts, jobs
-
-ENDINGS = ["md", "txt", "html", "htm", "pdf", "docx", "csv", "tsv", "jsonl", "ndjson", "json", "zip"]
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the files")
@@ -58,31 +57,12 @@ def part(db: Database) -> None:
     if web:
         from_web(db)
     else:
-        upload()
+        uploads.upload()
         files(db)
     with st.expander("Import a sample, or a folder of this machine by its path"):
         launch.form(db, "import", "", leave=("url",), warn=False)
     running(db, ("import",))
     last(db)
-
-
-def upload() -> None:
-    """Keep files in the workspace under a name."""
-    # closed until it is wanted: the drop zone's own markup breaks a rule of accessibility that we can't mend
-    with (
-        st.expander("Choose files", key="data_upload_open"),
-        st.form("data_upload", border=False, clear_on_submit=True),
-    ):
-        name = st.text_input(
-            "Name", key="data_upload_name", max_chars=64, help="1 to 64 of a-z, 0-9, '.', '_' and '-'"
-        )
-        given = st.file_uploader("Files", ENDINGS, accept_multiple_files=True, key="data_upload_files")
-        sent = st.form_submit_button("Keep these files", type="primary", key="data_upload_submit")
-    if sent:
-        with said():
-            place = corpora.save(name or "", given)
-            st.session_state["data_uploads"] = place.name
-            st.success(f"{len(given)} files are in the workspace. Look at them and import them below.")
 
 
 def files(db: Database) -> None:
@@ -96,6 +76,7 @@ def files(db: Database) -> None:
     if picked not in there:
         return
     place = there[picked]
+    uploads.deletion(db, place)
     with said():
         try:
             encoding = named(place)
@@ -218,6 +199,10 @@ def last(db: Database) -> None:
         st.metric("Documents", row["documents"], width="content")
         st.metric("Questions", row["questions"], width="content")
         st.metric("Not read", len(lost), width="content")
+    if guessed := corpora.notes(artifact("dataset", id)):
+        frame = frames.notes(guessed[: corpora.SHOWN])
+        st.subheader("Read by a guess")
+        st.dataframe(frame, hide_index=True, key="data_last_notes", alt="What was read by a guess")
     st.button("Look into it", on_click=look_at, args=(row["id"],), key="data_look_last")
     if lost:
         st.subheader("What could not be read")

@@ -91,6 +91,11 @@ def found(index: Any, question: str, spec: InspectSpec, name: str) -> None:
         key=f"index_hits{name}",
         alt=f"Chunks found{name}, with their dense, BM25 and fused scores",
     )
+    if "places" not in index.manifest and not any(hit.chunk.marks for hit in seen.hits):
+        st.caption(
+            "This index keeps no pages and sections: it was built before they were kept. Build it again "
+            "to see them."
+        )
     st.markdown("**Bullets, in source order**")
     if not seen.reasons:
         st.text("No sentence is close enough to the question: the model would be given no evidence.")
@@ -99,7 +104,8 @@ def found(index: Any, question: str, spec: InspectSpec, name: str) -> None:
         st.caption(
             f"Score {reason.bullet.score:.2f} = 0.5 x words {reason.overlap:.2f} + 0.5 x cosine "
             f"{reason.cosine:.2f} + 0.7 x passage {reason.passage:.2f}, {reason.tokens} tokens, "
-            f"{plain(reason.bullet.document)}: {plain(reason.words)}."
+            f"{plain(', '.join(filter(None, (reason.bullet.document, reason.bullet.place))))}: "
+            f"{plain(reason.words)}."
         )
 
 

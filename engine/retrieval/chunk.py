@@ -40,6 +40,12 @@ class Chunk:
         """The page or section of a character of the document that is in this chunk; empty if not known."""
         return place(self.marks, offset)
 
+    @property
+    def where(self) -> str:
+        """The page or section it begins on, and the one it ends on if that is another; empty if not known."""
+        ends = (self.place(self.start), self.place(self.sentences[-1].start) if self.sentences else "")
+        return " to ".join(dict.fromkeys(filter(None, ends)))
+
 
 def chunk(documents: Iterable[Document], lengths: Lengths, size: int = 256, overlap: int = 0) -> list[Chunk]:
     """Pack each document's sentences, in order, into chunks of at most `size` tokens; `overlap`

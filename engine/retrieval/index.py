@@ -96,6 +96,7 @@ def build(
         "documents": len({made.document for made in chunks}),
         "chunks": len(chunks),
         "sentences": len(found),
+        "places": sum(bool(made.marks) for made in chunks),
         "dataset": fingerprint(documents),
         "fingerprint": _fingerprint(chunks, embedder_name),
     }

@@ -1,5 +1,7 @@
 """Index: cut a dataset's documents into chunks, embed them, keep them searchable."""
 
+from typing import Any
+
 from pydantic import Field
 
 from engine.artifact import read_manifest, whole
@@ -44,7 +46,9 @@ def run(job: Job) -> str:
     spec: Spec = job.spec
     source = find(job.db, "dataset", spec.dataset)
     documents = dataset.load(source).documents
-    more = () if (spec.size, spec.overlap) == USUAL else (spec.size, spec.overlap)
+    more: tuple[Any, ...] = () if (spec.size, spec.overlap) == USUAL else (spec.size, spec.overlap)
+    if any(document.marks for document in documents):
+        more += ("places",)  # one built before pages and sections were kept is not the same
     place = artifact(MAKES, key("index", indexes.VERSION, fingerprint(documents), *more))
     if not whole(place):
         built = indexes.build(documents, size=spec.size, overlap=spec.overlap, report=job.report)

@@ -105,6 +105,38 @@ def test_a_part_shows_what_there_is_and_hostile_text_is_text(full: Path, name: s
     assert all(widget.label.strip() for widget in widgets)
 
 
+# uploads
+
+
+def test_an_upload_is_deleted_once_it_is_confirmed_and_no_import_reads_it(home: Path) -> None:
+    uploaded(home, "mine", notes_txt="The keel was oak, the mast was pine.")
+    uploaded(home, "other", notes_txt="Another text of some words.")
+    at = part("Import")
+    assert at.selectbox(key="data_uploads").value == "mine"
+    assert at.button(key="data_upload_delete").disabled
+    at.button(key="data_import_submit").click().run()
+    at.checkbox(key="data_sure_mine").check().run()
+    ran(at.button(key="data_upload_delete").click().run())
+    assert "reads the files of 'mine'" in said(at) and (home / "uploads/mine").is_dir()
+    connect(home).execute("update job set state = 'done'").connection.commit()
+    ran(at.button(key="data_upload_delete").click().run())
+    assert "The files of mine are deleted." in said(at) and not (home / "uploads/mine").exists()
+    assert at.selectbox(key="data_uploads").value == "other"
+
+
+def test_a_guessed_encoding_is_shown_and_another_can_be_named(home: Path) -> None:
+    uploaded(home, "mine", fragen_txt="Zażółć gęślą jaźń. Rada Ministrów przyjęła ustawę.".encode("cp1250"))
+    at = part("Import")
+    (table,) = (one.value for one in at.dataframe if "how it was read" in one.value)
+    assert "Windows-1250" in table["how it was read"][0] and "Zażółć" in table["how it was read"][0]
+    at.text_input(key="data_encoding_mine").input("klingon").run()
+    assert len(ran(at).error) == 1 and "There is no encoding 'klingon'" in said(at)
+    at.text_input(key="data_encoding_mine").input("cp1250").run()
+    assert not any("how it was read" in one.value for one in at.dataframe)
+    ran(at.button(key="data_import_submit").click().run())
+    assert queued(home, "import")[0]["spec"]["encoding"] == "cp1250"
+
+
 # columns
 
 

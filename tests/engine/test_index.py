@@ -90,6 +90,8 @@ def test_what_is_found_names_its_page_or_section(hashed: None, tmp_path: Path) -
     assert spots["anchor lost Holm"] == "page 3" and spots["water came in"] == "page 2"
     assert spots["seven crowns"].endswith("Tickets") and spots["salt stayed dry"] == "Notes > Cargo"
     assert spots["keel oak"] == ""
+    wheres = {chunk.document: chunk.where for chunk in index.chunks}
+    assert (wheres["log"], wheres["plain"]) == ("page 1 to page 3", "") and index.manifest["places"] >= 3
 
 
 @pytest.fixture(scope="module")
