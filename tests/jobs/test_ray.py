@@ -3,9 +3,7 @@ that is killed in the middle, an adapter trained there, a training that is cance
 
 import importlib.util
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from engine.artifact import writing
@@ -66,12 +65,11 @@ def cluster() -> Iterator[str]:
             assert process.poll() is None and time.monotonic() < deadline, (folder / "said").read_text()
             time.sleep(0.5)
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=60)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    finally:  # it was asked to end, and took half a minute to wait for its own processes
+        with suppress(psutil.NoSuchProcess):
+            head = psutil.Process(process.pid)
+            for one in (*head.children(recursive=True), head):
+                one.kill()
         process.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
 
