@@ -7,6 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 MARKERS ?= not gpu and not browser and not slow
+WORKERS ?= 2
 ARGS ?=
 
 usable := import sys, pip; sys.exit(sys.version_info < (3, 11))
@@ -28,8 +29,8 @@ lab: setup ## open the lab in the browser (Ctrl-C ends it); LAB_EMPTY=1 does not
 	@[ -n "$(LAB_EMPTY)" ] || $(PY) -m jobs submit ablation --if-empty >/dev/null
 	@$(PY) -m honcho start
 
-test: setup $(VENV)/.dev ## run the tests; ARGS="-k words" and MARKERS="not gpu" are passed on to pytest
-	@$(PY) -m pytest -q -m "$(MARKERS)" $(ARGS)
+test: setup $(VENV)/.dev ## run the tests in WORKERS=2 processes; ARGS="-k words" and MARKERS="not gpu" are passed on to pytest
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "$(MARKERS)" $(ARGS)
 
 lint: setup $(VENV)/.dev ## check style, formatting and types
 	@failed=0; \
