@@ -34,7 +34,7 @@ class Source(NamedTuple):
 ALWAYS, ASKED = ("experiment", "margin", "ratio"), ("questions", "device")
 DRAWN = (*ASKED, "samples", "temperature", "seed")
 TEACHER = ("base_url", "model", "key_env", "price_in", "price_out", "most_tokens", "most_cost")
-MORE = ("concurrency", "repairs", "timeout", "connect_timeout", "retries", "backoff")
+MORE = ("thinking", "concurrency", "repairs", "timeout", "connect_timeout", "retries", "backoff")
 SOURCES = {
     "votes": Source("Blind votes of people in the playground", ALWAYS),
     "escalations": Source("Answers of a later tier that stood against a doubted one", ALWAYS + ASKED),

@@ -47,7 +47,7 @@ SHOWN = 80  # letters
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "question": {"type": "string", "minLength": 1},
+        "question": {"type": "string"},
         "answer": {"type": "string"},
         "sentences": {"type": "array", "items": {"type": "integer"}},
         "rationale": {"type": "string"},
@@ -56,7 +56,7 @@ SCHEMA: dict[str, Any] = {
 }
 OTHER_WORDS: dict[str, Any] = {
     "type": "object",
-    "properties": {"questions": {"type": "array", "minItems": 1, "items": {"type": "string"}}},
+    "properties": {"questions": {"type": "array", "items": {"type": "string"}}},
     "required": ["questions"],
 }
 

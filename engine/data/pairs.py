@@ -105,10 +105,7 @@ def from_escalation(
 
 MEDIOCRE = {
     "type": "object",
-    "properties": {
-        "good": {"type": "string", "minLength": 1},
-        "mediocre": {"type": "string", "minLength": 1},
-    },
+    "properties": {"good": {"type": "string"}, "mediocre": {"type": "string"}},
     "required": ["good", "mediocre"],
 }
 _ASK = (

@@ -1,5 +1,5 @@
-"""JSON out of what a model says: taken out of prose and fences, its usual slips put right, checked against a
-schema.
+"""JSON out of what a model says: taken out of prose, fences and what it thought before, its usual slips put
+right, checked against a schema.
 
 Knows no model: what can't be put right comes back as a sentence that can be shown to one.
 """
@@ -24,7 +24,7 @@ class Parsed(NamedTuple):
 def parse(text: str, schema: dict[str, Any]) -> Parsed:
     """The first JSON value in `text` that fits `schema`; else what is wrong, in one sentence."""
     wrong = "it holds no JSON"
-    for candidate in _candidates(text[:MOST]):
+    for candidate in _candidates(text[:MOST].rpartition("</think>")[2]):
         for attempt in (candidate, _COMMA.sub(r"\1", candidate.translate(_QUOTES)), _closed(candidate)):
             try:
                 value = json.loads(attempt, strict=False)

@@ -22,6 +22,8 @@ from engine.progress import Progress, Report, silent
 from engine.wire import LETTERS_PER_TOKEN, Reply
 
 MILLION = 1_000_000
+# options that some servers do not take, by what their refusal says: any other refusal may mean the schema
+REFUSED = {"max_tokens": "max_completion_tokens", "temperature": "temperature", "response_format": ""}
 # settings that change how it is asked and paid, not what it says
 PAYING = set("key_env timeout connect_timeout retries backoff price_in price_out concurrency".split())
 
@@ -39,12 +41,20 @@ class TeacherSpec(EndpointSpec):
     most_cost: float = Field(0.0, ge=0, description="stop before this cost, in dollars; 0: no cap")
     concurrency: int = Field(4, ge=1, le=64, description="requests at the same time")
     repairs: int = Field(1, ge=0, le=5, description="times to ask again for JSON that does not fit")
+    thinking: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="tokens for a model that thinks before it answers, on top of those of each answer; 0: "
+        "it does not think",
+    )
 
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask. With a `schema` the answer is to be JSON that fits it. Equal requests get one answer;
-    `sample` tells those apart that are meant to be asked again."""
+    """One thing to ask. With a `schema` the answer is to be JSON that fits it; servers refuse that of an
+    object whose properties are not all required, or with lengths. Equal requests get one answer; `sample`
+    tells those apart that are meant to be asked again."""
 
     messages: tuple[tuple[str, str], ...]
     max_tokens: int = 256
@@ -113,12 +123,12 @@ class Teacher:
         self.spent = Spent()
         self._lock = threading.Lock()
         self._held = [0, 0.0]  # tokens and dollars that calls under way may take
-        self._plain = False  # the server takes no response_format
+        self._refused: set[str] = set()  # options that the server does not take
 
     def estimate(self, requests: Sequence[Request]) -> Estimate:
         """What `ask` would take, before anything is asked; repairs not counted."""
         new = [request for request in dict.fromkeys(requests) if self.cache.get(self._key(request)) is None]
-        sizes = [(_letters(request) // LETTERS_PER_TOKEN + 1, request.max_tokens) for request in new]
+        sizes = [(_letters(request) // LETTERS_PER_TOKEN + 1, self._most(request)) for request in new]
         cost = sum(self._price(asked, said) for asked, said in sizes)
         return Estimate(len(new), len(requests) - len(new), sum(map(sum, sizes)), cost)
 
@@ -150,6 +160,11 @@ class Teacher:
                     except _Capped as error:
                         self.spent.stopped = self.spent.stopped or str(error)
                         continue
+                    except EndpointError as error:
+                        if not self.spent.calls or self.cache.folder is None:
+                            raise
+                        kept = f"{self.spent.calls} answers are kept: run it again, they are not paid twice."
+                        raise type(error)(f"{error} {kept}") from error
                     done += len(same)
                     report(Progress(stage, done, len(requests), "requests", self.spent.line()))
                     yield from (answer._replace(place=place) for place in same)
@@ -186,7 +201,8 @@ class Teacher:
                 self.spent.cached += 1
             return kept, True
         size = sum(len(message["content"]) for message in messages) // LETTERS_PER_TOKEN + 1
-        hold = (size + request.max_tokens, self._price(size, request.max_tokens))
+        most = self._most(request)
+        hold = (size + most, self._price(size, most))
         self._reserve(*hold)
         try:
             reply = self._called(request, messages)
@@ -202,18 +218,32 @@ class Teacher:
         return reply, False
 
     def _called(self, request: Request, messages: list[dict[str, str]]) -> Reply:
-        options: dict[str, Any] = {"max_tokens": request.max_tokens, "temperature": request.temperature}
-        if request.schema is not None and not self._plain:
-            shape = {"name": "answer", "schema": request.schema, "strict": True}
+        """Ask; an option that the server refuses is left out from then on, or put as it wants it."""
+        while True:
+            options = self._options(request)
             try:
-                return self.endpoint.chat(
-                    messages, **options, response_format={"type": "json_schema", "json_schema": shape}
-                )
+                return self.endpoint.chat(messages, **options)
             except EndpointError as error:
                 if "refuses the request" not in str(error):
                     raise
-                self._plain = True  # many servers know no schema: the prompt asks for JSON anyway
-        return self.endpoint.chat(messages, **options)
+                named = [name for name in REFUSED if name in options and REFUSED[name] in str(error)]
+                if not named:
+                    raise
+                self._refused.add(named[0])
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        options: dict[str, Any] = {"max_tokens": self._most(request), "temperature": request.temperature}
+        if request.schema is not None:  # many servers know no schema: the prompt asks for JSON anyway
+            schema = request.schema | {"additionalProperties": False}  # else "strict" is refused
+            shape = {"name": "answer", "schema": schema, "strict": True}
+            options["response_format"] = {"type": "json_schema", "json_schema": shape}
+        kept = {name: value for name, value in options.items() if name not in self._refused}
+        if "max_tokens" in self._refused:
+            kept["max_completion_tokens"] = options["max_tokens"]
+        return kept
+
+    def _most(self, request: Request) -> int:
+        return request.max_tokens + self.spec.thinking
 
     def _reserve(self, tokens: int, cost: float) -> None:
         """Hold what a call may take. Raises _Capped if that could pass a cap."""
@@ -230,7 +260,7 @@ class Teacher:
             "model": self.spec.model,
             "server": self.spec.base_url,
             "messages": messages,
-            "max_tokens": request.max_tokens,
+            "max_tokens": self._most(request),
             "temperature": request.temperature,
             "schema": request.schema,
             "sample": request.sample,

@@ -120,7 +120,7 @@ def test_a_teacher_writes_a_good_and_a_mediocre_answer() -> None:
         assert "Asaph Hall found both" in server.seen[0][2]["messages"][1]["content"]
     made = pairs.from_teacher(PROMPT, answer.value)
     assert (made.chosen, made.rejected, made.origin) == ("Asaph Hall [1]", "Mars [2]", "teacher")
-    assert complaint({"good": ""}, pairs.MEDIOCRE) and not complaint(said, pairs.MEDIOCRE)
+    assert complaint({"good": "x"}, pairs.MEDIOCRE) and not complaint(said, pairs.MEDIOCRE)
 
 
 BULLETS = [

@@ -63,6 +63,7 @@ def user(body: dict[str, Any]) -> str:
         '{"n": 1, "question": "Why?',
         '{"n": 1, "question": "Why?"',
         '[1] says so: {"question": "Why?", "n": 1}',
+        '<think>{"question": or [1]?</think>\n{"question": "Why?", "n": 1}',
     ],
 )
 def test_json_is_taken_out_of_what_models_say(text: str) -> None:
@@ -141,7 +142,26 @@ def test_a_schema_goes_to_the_server_and_a_server_without_is_asked_plainly() -> 
     assert all(one.value == GOOD for one in first + second)
     formats = ["response_format" in body for _, _, body in server.seen]
     assert formats == [True, True, False, False]
-    assert server.seen[0][2]["response_format"]["json_schema"]["schema"] == SCHEMA
+    sent = server.seen[0][2]["response_format"]["json_schema"]
+    assert sent["strict"] and sent["schema"] == SCHEMA | {"additionalProperties": False}
+
+
+def test_what_a_server_does_not_take_is_put_as_it_wants_it() -> None:
+    def refusal(what: str) -> Any:
+        return 400, {}, json.dumps({"error": {"message": f"Unsupported: {what}"}})
+
+    script = [refusal("'max_tokens', use 'max_completion_tokens'"), refusal("temperature 0, only 1")]
+    with serving(lambda body: json.dumps(GOOD), script=script) as server:
+        asked = teacher(server, thinking=1000)
+        (found,) = asked.ask(requests(1, schema=SCHEMA, max_tokens=20))
+        assert found.value == GOOD and asked.spent.calls == 1
+        list(asked.ask(requests(2, schema=SCHEMA, max_tokens=20)))
+    for _, _, body in server.seen[2:]:
+        assert body["max_completion_tokens"] == 1020 and "response_format" in body
+        assert not body.keys() & {"max_tokens", "temperature"}
+    with serving(script=[400, 400]) as server, pytest.raises(EndpointError, match="planned 400"):
+        list(teacher(server).ask(requests(1)))
+    assert len(server.seen) == 1
 
 
 def test_an_answer_in_prose_is_asked_for_again_with_what_is_wrong() -> None:
@@ -226,7 +246,7 @@ def test_no_key_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_server_that_fails_for_good_is_one_sentence_and_what_was_answered_is_kept(tmp_path: Path) -> None:
     with serving(script=["well", "well", 401]) as server:
         asked = teacher(server, tmp_path, concurrency=1)
-        with pytest.raises(EndpointError, match="key"):
+        with pytest.raises(EndpointError, match=r"key.* 2 answers are kept: run it again"):
             list(asked.ask(requests(10)))
     assert len(list(tmp_path.rglob("*.json"))) == 2
 
