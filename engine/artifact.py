@@ -103,10 +103,12 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def write_lines(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the rows as JSON objects, one a line."""
-    with file.open("w", encoding="utf-8", newline="\n") as out:
+    """Write the rows as JSON objects, one a line, so that the file is whole or as it was before."""
+    temporary = file.with_name(f".{file.name}.part")
+    with temporary.open("w", encoding="utf-8", newline="\n") as out:
         for row in rows:
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    os.replace(temporary, file)
 
 
 def read_lines(file: Path) -> Iterator[dict[str, Any]]:

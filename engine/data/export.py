@@ -3,6 +3,7 @@ TRL's formats, or the plain records; as JSONL and as a folder of the datasets li
 exact tokens and of which of them the loss counts. Knows no dataset's place and no trainer.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -81,7 +82,10 @@ def write(folder: Path, name: str, rows: Sequence[dict[str, Any]], library: bool
         if library:
             from datasets import Dataset
 
-            Dataset.from_list(list(rows)).save_to_disk(str(folder / name))
+            made = folder / f".{name}.part"
+            Dataset.from_list(list(rows)).save_to_disk(str(made))
+            shutil.rmtree(folder / name, ignore_errors=True)
+            made.rename(folder / name)
     except OSError as error:
         why = error.strerror or error
         raise DataError(f"Nothing can be written into {folder} ({why}): name another folder.") from error

@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine import artifact
-from engine.artifact import MANIFEST, read_manifest, whole, write_json, writing
+from engine.artifact import MANIFEST, read_lines, read_manifest, whole, write_json, write_lines, writing
 from engine.errors import ArtifactError
 
 ROOT = Path(__file__).parents[2]
 # Writes a large artefact over and over; each has the same number in its manifest and in all its files.
 WRITER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from engine.artifact import writing
 place = Path(sys.argv[1])
@@ -116,6 +118,7 @@ def test_a_killed_writer_leaves_the_old_one_or_the_new_one_whole(
 # Kills itself before the n-th call that changes the disk.
 KILLED = """
 import os, shutil, signal, sys, tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from engine import artifact
 left = int(sys.argv[2])
@@ -227,3 +230,17 @@ def test_json_is_replaced_whole_or_kept(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         write_json(file, {"a": 2})
     assert json.loads(file.read_text()) == {"a": "é", "b": 1}
+
+
+def test_rows_are_replaced_whole_or_kept(tmp_path: Path) -> None:
+    """An export that was stopped left the first rows under the name of all."""
+
+    def stopped() -> Iterator[dict[str, int]]:
+        yield {"n": 3}
+        raise KeyboardInterrupt
+
+    file = tmp_path / "rows.jsonl"
+    write_lines(file, [{"n": 1}, {"n": 2}])
+    with pytest.raises(KeyboardInterrupt):
+        write_lines(file, stopped())
+    assert list(read_lines(file)) == [{"n": 1}, {"n": 2}]
