@@ -117,31 +117,30 @@ def _strip(offers: list[str], first: Offer | None) -> Strip:
 
 def _place(tiers: gr.CheckboxGroup) -> list[Any]:
     """Where the endpoint is and what it does not tell, as PLACE; in sight where its tier is chosen."""
-    with gr.Row(visible=False, elem_id="ask-endpoint") as row:
-        place: list[Any] = [
-            gr.Textbox(label="Endpoint's base URL", placeholder="http://127.0.0.1:8000/v1", max_lines=1),
-            gr.Textbox(label="Endpoint's model", placeholder="its name on the server", max_lines=1),
-            gr.Textbox(
-                label="Name of the variable with its key (never the key)",
-                placeholder="OPENAI_API_KEY, or empty",
-                max_lines=1,
-            ),
-            gr.Number(
-                0, label="Endpoint's window in tokens (0: not known)", precision=0, minimum=0, min_width=220
-            ),
-            gr.Number(
-                0,
-                label="Endpoint's size for the cost line, in millions of parameters (0: not known)",
-                minimum=0,
-                min_width=220,
-            ),
-        ]
+    with gr.Column(visible=False, elem_id="ask-endpoint") as box:
+        with gr.Row():
+            where = [
+                gr.Textbox(label="Endpoint's base URL", placeholder="http://127.0.0.1:8000/v1", max_lines=1),
+                gr.Textbox(label="Endpoint's model", placeholder="its name on the server", max_lines=1),
+                gr.Textbox(
+                    label="Name of the variable with its key (never the key)",
+                    placeholder="OPENAI_API_KEY, or empty",
+                    max_lines=1,
+                ),
+            ]
+        with gr.Row():
+            numbers = [
+                gr.Number(0, label="Endpoint's window in tokens (0: not known)", precision=0, minimum=0),
+                gr.Number(
+                    0, label="Its size for the cost line, in millions of parameters (0: not known)", minimum=0
+                ),
+            ]
 
     def showing(chosen: list[str]) -> Any:
         return gr.update(visible=isinstance(chosen, list) and ENDPOINT in chosen)
 
-    tiers.change(showing, tiers, row, queue=False, api_visibility="private")
-    return place
+    tiers.change(showing, tiers, box, queue=False, api_visibility="private")
+    return [*where, *numbers]
 
 
 def chosen(offer: Offer, values: tuple[Any, ...]) -> SetUp:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from engine.inference.spec import AnswerSpec
 from engine.inference.trace import Answer, Verdict
 
+SILENT = "the model says that it does not know"
 Action = Literal["accept", "sample", "escalate", "refuse"]
 
 
@@ -30,7 +31,7 @@ def decide(
     if answer.refused or verdict is None:
         if further:
             return Decision("escalate", f"escalated: {tier or 'the model'} says that it does not know")
-        return Decision("refuse", "the model says that it does not know")
+        return Decision("refuse", SILENT)
     belief = _belief(verdict)
     stands: Action = "accept" if verdict.score >= (spec.tau or 0.0) else "refuse"
     if not further:

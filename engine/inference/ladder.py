@@ -6,7 +6,7 @@ The rules for one draft are those of engine.inference.cascade and engine.inferen
 from collections.abc import Sequence
 
 from engine.errors import LabError
-from engine.inference.cascade import Action, decide
+from engine.inference.cascade import SILENT, Action, decide
 from engine.inference.case import Case, Try
 from engine.inference.consistency import cheaper
 from engine.inference.events import EVERY
@@ -79,6 +79,11 @@ def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...], samples: int
     return cheaper(one.first, one.said, one.tier.price, samples, known)
 
 
+def _alone(one: Try) -> str:
+    """What becomes of a draft where nobody else can be asked."""
+    return one.verdict.reason.replace(": ", f": {one.tier.name}: ", 1) if one.verdict else SILENT
+
+
 def failed_tier(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -> str:
     """A tier could not be asked: go on to the next, or settle for the best draft there is."""
     reason = f"{tier.name} could not be asked: {error}"
@@ -94,7 +99,8 @@ def failed_tier(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...
         return reason
     case.done = True
     if case.tries:
-        case.decision, case.chosen = reason, most_credible(case.tries)
+        case.chosen = most_credible(case.tries)
+        case.decision = f"{_alone(case.chosen)}; {reason}"
     else:
         case.error = str(error)
     return reason

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from engine.errors import ConfigError, LabError
+from engine.inference.cascade import SILENT
 from engine.inference.case import Case
 from engine.inference.events import (
     Answered,
@@ -228,6 +229,6 @@ def _event(name: str, parts: Parts, case: Case, ms: float) -> Event:
     if name == "sample":
         return Sampled(one.samples, one.agreement or 0.0, ms, one.tier.name)
     if name.startswith("verify"):
-        silence = Verdict(False, 0.0, {}, "the model says that it does not know")
+        silence = Verdict(False, 0.0, {}, SILENT)
         return Verified(one.verdict or silence, ms, one.tier.name)
     return Drafted(one.answer, one.again, ms, one.tier.name)
