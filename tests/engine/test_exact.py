@@ -24,6 +24,9 @@ Tiny = Callable[[str], Path]
 # past the sliding windows (16 and 48) and on both sides of longrope's border (256)
 LENGTHS = (3, 20, 70, 180, 250)
 FULL = os.environ.get("BANTAM_EXACT") == "full"
+EMBEDDED = [("bantam-small", 40), ("smollm2-135m", 4)]
+if FULL:  # the same network with other weights
+    EMBEDDED.append(("smollm2-135m-grounded", 4))
 PATIENT = pytest.mark.timeout(7200 if FULL else 900)
 REPORTS = Path(__file__).resolve().parents[2] / "docs" / "reports"
 ABOUT = """# Is our decoding the model's own?
@@ -147,9 +150,7 @@ def test_200_random_prompts_of_every_architecture(name: str, tiny_model: Tiny, t
 
 @pytest.mark.slow
 @PATIENT
-@pytest.mark.parametrize(
-    ("name", "count"), [("bantam-small", 40), ("smollm2-135m", 4), ("smollm2-135m-grounded", 4)]
-)
+@pytest.mark.parametrize(("name", "count"), EMBEDDED)
 def test_the_embedded_models_in_float32(name: str, count: int) -> None:
     """A few of them; 200 of each in the full sweep."""
     import torch
