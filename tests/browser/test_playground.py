@@ -61,7 +61,7 @@ def test_an_answer_is_shown_with_all_that_led_to_it_and_its_citation_jumps(
     expect(answer).to_contain_text("Accepted")
     expect(answer).to_contain_text("Christiaan Huygens [2]")
     expect(page.locator("#ask-steps").get_by_role("row", name="numbers match")).to_contain_text("1.00")
-    expect(page.locator("#ask-cost")).to_contain_text("6 % of asking the large model alone")
+    expect(page.locator("#ask-cost")).to_contain_text("6 % of asking large alone")
     expect(page.locator("#ask-evidence")).to_contain_text("20 tokens as bullets instead of 60")
     mark = page.locator("#ask-b2")
     expect(mark).to_have_text(f"[2] {SECOND}")
