@@ -58,12 +58,13 @@ ANSWERS = {
 
 
 def hits(found: Sequence["Hit"]) -> "pd.DataFrame":
-    """Chunks found, best first."""
+    """Chunks found, best first; with their pages or sections where one of them has any."""
+    known = any(hit.chunk.where for hit in found)
     return frame(
         {
             "rank": number,
             "document": hit.chunk.title or hit.chunk.document,
-            "where": cut(hit.chunk.where),
+            **({"where": cut(hit.chunk.where)} if known else {}),
             "fused": hit.fused,
             "dense": hit.dense,
             "bm25": hit.bm25,

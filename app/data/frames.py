@@ -176,13 +176,13 @@ def splits(kinds: Mapping[str, Mapping[str, int]]) -> "pd.DataFrame":
     )
 
 
-def leaks(found: Iterable[Mapping[str, Any]], texts: Mapping[str, str]) -> "pd.DataFrame":
+def leaks(found: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
     """Questions of train and dev with the one of a later split that each was like."""
     return frame(
         {
             "split": one.get("split", "train"),
-            "question": cut(texts.get(one["trained"], one["trained"])),
-            "is like": cut(texts.get(one["tested"], one["tested"])),
+            "question": cut(one.get("question", one["trained"])),
+            "is like": cut(one.get("like", one["tested"])),
             "how": one["how"],
             "similarity": one["similarity"],
         }

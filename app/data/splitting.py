@@ -53,7 +53,7 @@ def part(db: Database) -> None:
         counts(questions_of(place))
         st.button("Look into it", on_click=look_at, args=(id,), key="split_look")
         fingerprints(found[id], questions_of(place))
-        contamination(found[id], place, questions_of(place))
+        contamination(found[id], place)
 
 
 def counts(questions: tuple[Question, ...]) -> None:
@@ -81,7 +81,7 @@ def fingerprints(manifest: dict[str, Any], questions: tuple[Question, ...]) -> N
     st.caption(f"Fingerprints: {plain(marks)}; seed {manifest.get('spec', {}).get('seed', 0)}.")
 
 
-def contamination(manifest: dict[str, Any], place: Path, questions: tuple[Question, ...]) -> None:
+def contamination(manifest: dict[str, Any], place: Path) -> None:
     """Which questions were like one of a later split, and what was done about it."""
     st.subheader("Contamination")
     leaks = read_leaks(place)
@@ -93,7 +93,6 @@ def contamination(manifest: dict[str, Any], place: Path, questions: tuple[Questi
     of = Counter(leak.get("split", "train") for leak in leaks)
     counted = " and ".join(f"{of[name]} of {name}" for name in ("train", "dev") if of[name])
     st.markdown(f"Questions that were like one of a later split, {counted}, {done}.")
-    texts = {question.id: question.question for question in questions}
-    shown = frames.leaks(leaks[: corpora.SHOWN], texts)
+    shown = frames.leaks(leaks[: corpora.SHOWN])
     st.dataframe(shown, hide_index=True, key="split_leaks", alt="What leaked")
     downloads(lambda: leaks, f"{manifest['name']}-leaks", "split_leaks")

@@ -33,6 +33,7 @@ from engine.progress import Report, silent, tracked
 PROSE = (".md", ".markdown", ".txt")
 ROWS = (".jsonl", ".jsonlines", ".ndjson", ".csv", ".tsv", ".json")
 TEXTS = (*PROSE, *KINDS)
+SAVE_AS = {".docx": (".doc", ".rtf", ".odt", ".pages"), ".csv": (".xls", ".xlsx", ".ods", ".numbers")}
 MAX_JSON = 60_000_000  # letters of a .json file, which is held whole
 
 
@@ -76,7 +77,8 @@ class Files:
     def _add(self, path: Path, name: str) -> None:
         suffix = path.suffix.lower()
         if suffix not in TEXTS + ROWS:
-            raise Unusable(f"{suffix[:12] or 'unnamed kinds of'} files are not read")
+            instead = next((f"; save it as {to}" for to, some in SAVE_AS.items() if suffix in some), "")
+            raise Unusable(f"{suffix[:12] or 'unnamed kinds of'} files are not read{instead}")
         if not path.is_file():
             raise Unusable("not a regular file")
         if suffix in ROWS:

@@ -99,7 +99,9 @@ def parse_json(text: str) -> Any:
         if error.msg == "Extra data":
             raise
         raise Unusable(f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise Unusable("broken JSON: nested too deeply") from None
+    except ValueError as error:
         raise Unusable(f"broken JSON: {error}") from None
 
 

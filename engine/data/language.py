@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from engine.errors import ConfigError
+
 SEEN = 240  # letters that are looked at, from the middle: titles and menus stand at the ends
 ENGLISH = frozenset("the and of is was that with for are this which from have were been their would".split())
 SURE = 0.14  # share of such words that no other language has
@@ -24,6 +26,18 @@ def languages(texts: Sequence[str]) -> list[str]:
         for place, language in zip(places, told, strict=True):
             found[place] = language.iso_code_639_1.name.lower() if language else ""
     return found
+
+
+def check(codes: Sequence[str]) -> None:
+    """Raise ConfigError for a code of no language that can be told."""
+    from lingua import Language
+
+    known = {language.iso_code_639_1.name.lower() for language in Language.all()}
+    if wrong := next((code for code in codes if code not in known), None):
+        raise ConfigError(
+            f"The language {wrong[:20]!r} cannot be used: give codes of two letters, such as en,de: "
+            f"{', '.join(sorted(known))}."
+        )
 
 
 def _english(text: str) -> bool:

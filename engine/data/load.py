@@ -98,7 +98,7 @@ def _advice(corpus: Corpus) -> str:
 
 def _why(corpus: Corpus) -> str:
     if not corpus.rejected:
-        return ""
+        return " (there is no file in it)"
     first = corpus.rejected[0]
     place = f"{first.file}, row {first.row}" if first.row else first.file
     if len(corpus.rejected) == 1:

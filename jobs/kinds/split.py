@@ -60,13 +60,18 @@ def run(job: Job) -> str:
         shares = {"train": spec.train, "dev": spec.dev, "test": max(0.0, 1 - spec.train - spec.dev)}
         questions = divide(corpus.questions, shares, spec.by, spec.seed, spec.keep)
         found = _leaks(questions, spec.alike)
-        where = {question.id: question.split for question in questions}
+        named = {question.id: question for question in questions}
         if spec.drop and found:
             questions = contamination.without(questions, found)
             _check_left(questions, shares, len(found))
         facts = {"name": name, "source": manifest.get("source", ""), "split_of": source.name, "job": job.id}
         facts |= {"leaks": len(found), "spec": spec.model_dump()}
-        rows = [leak._asdict() | {"split": where[leak.trained]} for leak in found]
+        rows = [
+            leak._asdict()
+            | {"split": named[leak.trained].split, "question": named[leak.trained].question}
+            | {"like": named[leak.tested].question}
+            for leak in found
+        ]
         made = replace(corpus, questions=questions)
         dataset.save(place, made, facts, lambda folder: write_json(folder / REPORT, rows))
     corpus = dataset.load(place)
@@ -105,6 +110,6 @@ def _check_left(questions: Sequence[Question], shares: Mapping[str, float], leak
 
 def read_leaks(place: Path) -> list[dict[str, Any]]:
     """Which questions of train and dev were like one of a later split when the dataset at `place` was
-    divided; each with its split."""
+    divided; each with its split and the words of both."""
     found: list[dict[str, Any]] = json.loads((place / REPORT).read_text(encoding="utf-8"))
     return found

@@ -107,7 +107,8 @@ def _cleaned(home: Path, db: Any) -> None:
 
 
 def _split(home: Path, db: Any) -> None:
-    leaks = [{"tested": "q3", "trained": "q9", "how": "13-gram", "similarity": 1.0, "split": "dev"}]
+    leak = {"tested": "q3", "trained": "q9", "how": "13-gram", "similarity": 1.0, "split": "dev"}
+    leaks = [leak | {"question": f"Is it {HOSTILE}?", "like": QUESTIONS[3].question}]
     facts = {"split_of": RAW, "frozen": frozen(QUESTIONS), "leaks": 1, "spec": {"seed": 0, "drop": True}}
     corpus = Corpus(documents(), QUESTIONS)
     record(home, db, SPLIT, "notes-split", corpus, facts, lambda folder: write_json(folder / LEAKS, leaks))

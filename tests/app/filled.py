@@ -5,12 +5,13 @@ what they will meet.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.artifact import writing
 from engine.data import dataset
-from engine.data.records import Corpus, Document, Question, Rejected, fingerprint
+from engine.data.records import Corpus, Document, Mark, Question, Rejected, fingerprint
 from engine.evaluation import report
 from engine.evaluation.scoring import score, summarize
 from engine.evaluation.timing import timings
@@ -91,7 +92,7 @@ def _index(home: Path, real: bool) -> dict[str, Any]:
             return made
     from engine.retrieval import index
 
-    built = index.build(DOCUMENTS)
+    built = index.build([replace(document, marks=(Mark(0, page=3),)) for document in DOCUMENTS])
     index.save(built, place)
     return built.manifest
 

@@ -293,6 +293,7 @@ def test_the_inspector_shows_chunks_bullets_reasons_and_tokens_saved_for_two_set
     )
     assert [len(frame.value) for frame in at.dataframe] == [3, 3]
     assert set(at.dataframe[0].value) >= {"dense", "bm25", "fused", "where"}
+    assert set(at.dataframe[0].value["where"]) == {"page 3"} and ", page 3: it holds" in text
     assert "keeps no pages and sections" not in text
     kept = [metric.value for metric in at.metric if metric.label == "Tokens of the bullets"]
     assert int(kept[0]) > int(kept[1]), "one bullet has fewer tokens than six"

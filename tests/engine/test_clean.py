@@ -17,7 +17,7 @@ from engine.data.language import languages
 from engine.data.load import samples
 from engine.data.quality import quality
 from engine.data.records import Corpus, Document, Mark, Question
-from engine.errors import DataError
+from engine.errors import ConfigError, DataError
 
 OFF = CleanSpec(normalise=False, boilerplate=False, exact=False, near=0, shortest=0, quality=0)
 PROSE = [document.text for document in samples("space").documents]
@@ -315,7 +315,16 @@ def test_cleaning_everything_away_is_one_sentence() -> None:
         cleaned("a", "b", shortest=10)
 
 
-@pytest.mark.parametrize("fields", [{"near": 2}, {"pii": "names"}, {"language": "english"}, {"nonsense": 1}])
+@pytest.mark.parametrize("fields", [{"near": 2}, {"nonsense": 1}])
 def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
+        CleanSpec(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"pii": "names"}, {"pii": "email,tea"}, {"language": "english"}, {"language": "zz"}]
+)
+def test_a_language_or_kind_that_there_is_not_is_one_sentence(fields: dict[str, Any]) -> None:
+    """Before: the pattern that it did not match was shown."""
+    with pytest.raises(ConfigError, match="cannot be used: give"):
         CleanSpec(**fields)
