@@ -12,6 +12,7 @@ from engine.data import pairs
 from engine.data.records import Pair, Question
 from engine.data.teacher import Spent
 from engine.errors import DataError
+from engine.inference.trace import Bullet
 from jobs.estimate import teacher_of
 from jobs.material import FILE, read_questions
 from jobs.running import Job
@@ -52,7 +53,7 @@ def escalated(job: Job, spec: "Spec") -> Found:
 
 def _cascaded(job: Job, spec: "Spec") -> Found:
     from engine.inference.orchestrator import answer_many
-    from engine.inference.prompt import answer_messages, parse
+    from engine.inference.prompt import answer_messages
     from jobs.opened import open_experiment
 
     opened = open_experiment(spec.experiment, job.device)
@@ -72,15 +73,23 @@ def _cascaded(job: Job, spec: "Spec") -> Found:
         pair = pairs.from_escalation(asdict(trace), prompt, f"escalation-{question.id}")
         if pair is None:
             continue
-        better, worse = (parse(text, len(trace.bullets)) for text in (pair.chosen, pair.rejected))
-        why = pairs.trusted(better, worse, trace.bullets, question.answers)
-        if why == pairs.KEPT:
+        if (why := _wrong(pair, trace.bullets, question)) == pairs.KEPT:
             found.append(pair)
         else:
             dropped[why] += 1
     stood = len(found) + dropped.total()
     job.tell(f"of {len(asked)} training questions {stood} were answered by a later tier")
     return Found(found, dropped)
+
+
+def _wrong(pair: Pair, bullets: Sequence[Bullet], question: Question) -> str:
+    """KEPT, or why the question's known answers do not bear the pair out; a tie is left to choose()."""
+    from engine.inference.prompt import parse
+
+    if pairs.tied(pair):
+        return pairs.KEPT
+    better, worse = (parse(text, len(bullets)) for text in (pair.chosen, pair.rejected))
+    return pairs.trusted(better, worse, bullets, question.answers)
 
 
 class _Served(NamedTuple):
@@ -112,7 +121,7 @@ def _served(job: Job, spec: "Spec", opened: Any, stage: str) -> list[_Served]:
 
 def sampled(job: Job, spec: "Spec") -> Found:
     """Of each training question's samples, the one the verifier believes most against the one it believes
-    least."""
+    least, where the known answer bears it out."""
     from engine.inference.prompt import parse, prompt_ids
     from engine.inference.samples import samples
     from engine.inference.sampling import Sampling
@@ -124,7 +133,7 @@ def sampled(job: Job, spec: "Spec") -> Found:
     asked = _served(job, spec, opened, "find evidence")
     loaded = opened.tier("adapter" if opened.adapter else "small").loaded
     drawing = Sampling(temperature=spec.temperature, seed=spec.seed)
-    found = []
+    found, dropped = [], Counter[str]()
     for one in tracked(asked, len(asked), "sample", "questions", job.report):
         ranked = []
         prompt = prompt_ids(loaded.tokenizer, one.messages)
@@ -133,9 +142,14 @@ def sampled(job: Job, spec: "Spec") -> Found:
             verdict = verify(answer, one.bullets, one.read, 0.5, question=one.question.question)
             ranked.append((answer.raw.strip(), verdict.score))
         identity = f"sample-{one.question.id}"
-        if (pair := pairs.from_ranked(one.messages, ranked, identity=identity)) is not None:
+        pair = pairs.from_ranked(one.messages, ranked, identity=identity)
+        if pair is None:
+            continue
+        if (why := _wrong(pair, one.bullets, one.question)) == pairs.KEPT:
             found.append(pair)
-    return Found(found, Counter())
+        else:
+            dropped[why] += 1
+    return Found(found, dropped)
 
 
 def taught(job: Job, spec: "Spec") -> Found:

@@ -148,6 +148,11 @@ def _right(answer: Answer, bullets: Sequence[Bullet], golds: Sequence[str]) -> b
     return bool(accuracy(answer.text, golds) and citation_correct(answer, bullets, golds))
 
 
+def tied(pair: Pair) -> bool:
+    """Whether both sides say the same."""
+    return " ".join(pair.chosen.casefold().split()) == " ".join(pair.rejected.casefold().split())
+
+
 def trl(pair: Pair) -> dict[str, Any]:
     """The row of TRL's conversational preference format."""
     return {
@@ -160,7 +165,7 @@ def trl(pair: Pair) -> dict[str, Any]:
 def _verdict(pair: Pair, margin: float, ratio: float) -> str:
     if not pair.chosen.strip() or not pair.rejected.strip():
         return EMPTY
-    if " ".join(pair.chosen.casefold().split()) == " ".join(pair.rejected.casefold().split()):
+    if tied(pair):
         return TIE
     if pair.margin is not None and pair.margin < margin:
         return CLOSE
