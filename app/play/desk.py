@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WAIT = 120.0  # seconds; the queue lets one in at a time, so this only bridges the end of a stopped question
 RETRY = 600.0  # seconds until a large tier that could not be had is asked for again
+ABSENT = "it cannot be had here"  # the warning says why
 KEPT = 2  # experiments whose models stay loaded
 
 
@@ -151,8 +152,8 @@ class Desk:
                 tiers.append(ReaderTier(opened.reader))
             elif name == ENDPOINT:
                 tiers.append(self._remote(setup))
-            elif name == "large" and len(setup.tiers) > 1 and (why := self._cannot(opened)):
-                tiers.append(Absent(opened.manifest["spec"]["large"], why))
+            elif name == "large" and len(setup.tiers) > 1 and self._cannot(opened):
+                tiers.append(Absent(opened.manifest["spec"]["large"], ABSENT))
             else:
                 tiers.append(name)
         known = _known(opened)
@@ -168,8 +169,8 @@ class Desk:
             raise ConfigError("No endpoint can be asked here: choose other tiers.")
         return EndpointTier(Endpoint(setup.endpoint), setup.endpoint.price, setup.endpoint.window)
 
-    def _cannot(self, opened: Opened) -> str:
-        """Why the large tier can't be had, "" where it can: the others answer without it, and it is said."""
+    def _cannot(self, opened: Opened) -> bool:
+        """Whether the large tier can't be had: then the others answer without it, and it is said why."""
         asked, said = self._missing.get(opened.name, (-RETRY, ""))
         if time.monotonic() - asked > RETRY:
             try:
@@ -179,7 +180,7 @@ class Desk:
                 self._missing[opened.name] = (time.monotonic(), said)
         if said:
             self._warned[opened.name].append(f"answered without the large tier: {said}")
-        return said
+        return bool(said)
 
     def _open(self, name: str) -> Opened:
         """The experiment as it is on disk now: made again, it is opened again; deleted, it is gone."""

@@ -46,7 +46,7 @@ def cost(view: View) -> str:
         rows.append(("Tokens", f"{trace.prompt_tokens} in, {trace.output_tokens} out, all tiers together"))
         if trace.cost is not None:
             rows.append(("Cost", f"{100 * trace.cost:.0f} % of asking {esc(trace.cost_of)} alone"))
-        rows += [("Note", esc(note)) for note in trace.notes]
+        rows += [("Note", esc(note)) for note in trace.notes if note not in trace.decision]
     rows += [("Warning", esc(warning)) for warning in view.warnings]
     lines = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)
     return f'<dl class="bt-cost">{lines}</dl>'

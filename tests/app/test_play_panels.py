@@ -78,6 +78,14 @@ def test_an_accepted_answer_shows_its_citation_decision_and_cost() -> None:
     assert "Time 92 ms (retrieve 12, draft 80)" in cost
 
 
+def test_a_note_that_the_decision_tells_is_not_told_twice() -> None:
+    failed = "large could not be asked: it cannot be had here"
+    told = answered(notes=(failed, "2 bullets were left out"), decision=f"accepted: small: so; {failed}")
+    view = seen([Answered(told)])
+    assert "could not be asked" in words(panels.answer(view, "a"))
+    assert "could not" not in panels.cost(view) and "2 bullets were left out" in panels.cost(view)
+
+
 def test_a_citation_jumps_to_its_bullet_in_the_chunk() -> None:
     view = seen(accepted())
     (target,) = re.findall(r'href="#([^"]+)"', panels.answer(view, "ask"))
