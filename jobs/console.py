@@ -94,7 +94,8 @@ def duration(seconds: float) -> str:
 
 
 def quiet() -> None:
-    """Keep the libraries' own progress bars and advice off the terminal; errors still come as exceptions.
+    """Keep the libraries' own progress bars and advice off the terminal, and their threads and caches within
+    bounds; errors still come as exceptions.
 
     To be called before any of them is imported: they read these settings then.
     """
@@ -107,6 +108,9 @@ def quiet() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # spinning threads make a busy machine 10 times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # oneDNN keeps code for every size of a product that it met; 1,024 of them hold half a gigabyte
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
