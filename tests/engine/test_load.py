@@ -467,6 +467,7 @@ def test_a_file_name_of_odd_bytes_can_be_reported(tmp_path: Path) -> None:
         ({".hidden.md": "x"}, "give it|rows need"),
         ({"a.md": " \n"}, "a.md: empty"),
         ({"a.bin": "x"}, ".bin files are not read"),
+        ({"a.doc": "x"}, "save it as .docx"),
         ({"a.jsonl": "{"}, "a.jsonl, row 1: broken JSON"),
         ({"a.jsonl": "\n"}, "a.jsonl: no rows"),
         ({"a.json": "{"}, "broken JSON at line 1"),

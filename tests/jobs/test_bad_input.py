@@ -73,7 +73,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_an_empty_folder(folder: Path, home: Path) -> None:
     said = sentence(process("--documents", str(folder), "--name", "empty", home=home))
-    assert said.startswith(f"Nothing in {folder} can be used; give it files that end in .md, .txt, .html")
+    assert said.startswith(
+        f"Nothing in {folder} can be used (there is no file in it); give it files that end in"
+    )
     assert made(home) == []
     failed(home, "empty", said)
 
