@@ -33,7 +33,12 @@ class Found(NamedTuple):
 
 def voted(job: Job, spec: "Spec") -> Found:
     """Of each vote the better answer against the other."""
-    return Found(pairs.from_votes(votes.read(job.db, spec.experiment)), Counter())
+    from jobs.opened import open_experiment
+
+    rows = votes.read(job.db, spec.experiment)
+    if not rows:
+        open_experiment(spec.experiment)  # says so where there is none
+    return Found(pairs.from_votes(rows), Counter())
 
 
 def escalated(job: Job, spec: "Spec") -> Found:

@@ -190,7 +190,7 @@ def test_export_of_pairs_chats_and_records(here: Command, tmp_path: Path) -> Non
     ran = here("export", "--name", "nothing", home=home)
     assert ran.code == 1 and "There is no dataset 'nothing'" in ran.err
     ran = here("pairs", "--name", "nothing", home=home)
-    assert ran.code == 1 and "No pair can be made of the votes" in ran.err
+    assert ran.code == 1 and "There is no experiment 'nothing' yet" in ran.err
 
 
 def test_shares_of_exported_rows_are_the_usual_ones_but_for_those_named() -> None:
