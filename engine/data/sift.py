@@ -17,7 +17,11 @@ from engine.retrieval.words import words
 KEPT = "kept"
 NOT_A_QUESTION, GIVES_AWAY = "not a question", "holds its own answer"
 OTHER_KIND, CUT_OFF, TWICE = "asks for another kind of answer", "does not say of what", "says a word twice"
-TURNED, NEW_WORDS, VAGUE = "loses a not", "words that the source does not have", "points at something unnamed"
+TURNED, NEW_WORDS, VAGUE = (
+    "loses or adds a not",
+    "words that the source does not have",
+    "points at something unnamed",
+)
 OTHER_ONE = "says it of something else"
 
 _CUT = re.compile(
@@ -28,7 +32,7 @@ _CUT = re.compile(
     r"|^where\b.*\b(?:of|in|on|at|around|to|by|about|with|for)\?$"
 )
 _NOT = re.compile(
-    r"\b(?:no|not|never|neither|nor|none|nobody|nothing|without|except|unlike|rather than)\b|n't\b"
+    r"\b(?:no|not|never|cannot|neither|nor|none|nobody|nothing|without|except|unlike|rather than)\b|n['’]t\b"
 )
 _POINTS = re.compile(r"\b(?:it|its|he|she|him|her|his|hers|they|them|their|this|these|those|here|there)\b")
 _NAMED = re.compile(r" [A-Z]")
@@ -63,7 +67,7 @@ def wrong(question: str, source: Source) -> str:
     if not fits(question, source):
         return OTHER_KIND
     rest = f"{source.before} {source.after}".lower()
-    if _NOT.search(rest) and not _NOT.search(low):
+    if bool(_NOT.search(rest)) != bool(_NOT.search(low)):
         return TURNED
     if _vague(question, source, rest):
         return VAGUE

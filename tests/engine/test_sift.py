@@ -24,6 +24,8 @@ HUBBLE = "That picture, the Hubble Deep Field, lies in Ursa Major and shows abou
 NO_PLANET = (
     "No planet formed in the belt because the gravity of Jupiter stirred up the building blocks there."
 )
+RETURN = "We don’t need to say `return`, because this is the last expression."
+INDEXING = "Indexing is often a bad idea because the type is not clear."
 KEELER = "The American astronomer James Keeler confirmed this idea about Saturn in 1895 near Pittsburgh."
 LAUNCH = "A Delta IV Heavy rocket launched Parker Solar Probe from Cape Canaveral on 12 August 2018."
 PLUTO = "Pluto turns on its axis in about 6.4 days."
@@ -84,6 +86,8 @@ def test_a_good_question_passes(question: str, answer: str, rule: str, sentence:
             NO_PLANET,
             TURNED,
         ),
+        ("Why do we need to say `return`?", "this is the last expression", "why", RETURN, TURNED),
+        ("Why is indexing not a bad idea?", "the type is not clear", "why", INDEXING, TURNED),
         ("Who confirmed the idea about Saturn?", "James Keeler", "name", KEELER, VAGUE),
         ("When did he receive the prize?", "1993", "when", HULSE, VAGUE),
         ("When did James Keeler marry in Pittsburgh?", "1895", "when", KEELER, NEW_WORDS),
