@@ -41,6 +41,7 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BEYOND = re.compile(r"[^\x00-\x7f]")
 _TWO_SCRIPTS = re.compile(r"[A-Za-z][\u0370-\u1cff]|[\u0370-\u1cff][A-Za-z]")
 WESTERN = "cp1252"
+WIDE = ("utf-16", "utf-32")  # as such without byte order: a mark tells it, or the NUL bytes
 
 
 class Unreadable(Exception):
@@ -59,14 +60,13 @@ def known(name: str) -> str:
     if not name.strip():
         return ""
     try:
-        if b"" == "".encode(name.strip()):
-            return codecs.lookup(name.strip()).name
-    except (LookupError, ValueError, UnicodeError):
-        pass
-    raise ConfigError(
-        f"There is no encoding {name[:40]!r}: name one such as utf-8, utf-16, cp1250, cp1251, cp1252, "
-        "iso8859-2, shift_jis or gb18030, or none to have it found."
-    )
+        "".encode(name.strip())  # refuses codecs of no text, such as hex
+        return codecs.lookup(name.strip()).name
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"There is no encoding {name[:40]!r}: name one such as utf-8, utf-16, cp1250, cp1251, cp1252, "
+            "iso8859-2, shift_jis or gb18030, or none to have it found."
+        ) from None
 
 
 def encoding_of(path: Path, named: str = "") -> Encoding:
@@ -81,14 +81,13 @@ def encoding_of(path: Path, named: str = "") -> Encoding:
         if start.startswith(mark):
             return _whole(path, name)
     seen = _bytes_of(path)
-    if seen.good and seen.bad <= seen.good:
+    seven_bits = named and not named.startswith(WIDE)  # ASCII may be ISO-2022-JP, but no UTF-16
+    if not seen.nul and seen.bad <= seen.good and (seen.good or not seven_bits):
         return Encoding("utf-8-sig")
-    if named:
+    if named and not (seen.nul and named in WIDE):
         return _whole(path, named)
     if seen.nul:
         return _wide(path, start)
-    if not seen.bad:
-        return Encoding("utf-8-sig")
     if seen.control:
         raise Unreadable("not text, or not in UTF-8; save it as UTF-8, or name its encoding")
     return _guessed(path, seen.sample)
@@ -157,7 +156,7 @@ def _whole(path: Path, name: str) -> Encoding:
 def _wide(path: Path, start: bytes) -> Encoding:
     """UTF-16 or UTF-32 without a mark, told by where its NUL bytes are."""
     name = _ask(start[:SAMPLE])[0].lower()
-    if not name.startswith(("utf-16", "utf-32")) or not _decodes(path, name):
+    if not name.startswith(WIDE) or not _decodes(path, name):
         raise Unreadable("not text (it holds NUL bytes)")
     return Encoding(name, _said(name, start[:SAMPLE].decode(name, "ignore"), weak=False))
 
@@ -217,6 +216,7 @@ def _try(sample: bytes, name: str) -> str | None:
 def _said(name: str, text: str, weak: bool) -> str:
     first = _BEYOND.search(text)
     at = first.start() if first else 0
-    words = " ".join(text[max(0, at - SHOWN) : at + SHOWN].split())
+    shown = text[max(0, at - SHOWN) : at + SHOWN]
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in shown).split())
     sure = "a weak guess" if weak else "a guess"
     return f'read as {name}, {sure}: "{words}"; if that looks wrong, name its encoding'

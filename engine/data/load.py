@@ -78,9 +78,9 @@ def samples(name: str) -> Corpus:
 def preview(path: Path, rows: int = 8, encoding: str = "") -> Preview:
     """The first rows of a file with its columns and a guess which is what; nothing in it if the file has no
     columns (prose, SQuAD). Raises DataError if it can't be read."""
-    if not path.is_file():
-        raise DataError(f"{path} is no file: name one file of rows to see its columns.")
     try:
+        if not path.is_file():
+            raise DataError(f"{path} is no file: name one file of rows to see its columns.")
         return reading.preview(path, rows, known(encoding))
     except Unusable as error:
         raise DataError(f"{path.name} cannot be read: {error}.") from None
@@ -98,7 +98,7 @@ def _advice(corpus: Corpus) -> str:
 
 def _why(corpus: Corpus) -> str:
     if not corpus.rejected:
-        return " (there is no file in it)"
+        return "" if corpus.documents or corpus.chats or corpus.pairs else " (there is no file in it)"
     first = corpus.rejected[0]
     place = f"{first.file}, row {first.row}" if first.row else first.file
     if len(corpus.rejected) == 1:

@@ -57,6 +57,29 @@ def test_a_named_encoding_is_for_what_is_not_utf_8(tmp_path: Path) -> None:
     assert {note.file for note in load(tmp_path).notes} == {"page.html", "rows.csv"}
 
 
+@pytest.mark.parametrize("name", ["utf-16", "UTF-16-LE"])
+def test_what_is_ascii_is_not_read_by_twos_whatever_is_named(tmp_path: Path, name: str) -> None:
+    """Before: `utf-16` was refused, in a sentence that offers it, and ASCII came out as Chinese."""
+    write(tmp_path / "ascii.txt", "Plain words, an even number..")
+    write(tmp_path / "wide.txt", POLISH.encode("utf-16-le"))
+    texts = {one.text for one in load(tmp_path, encoding=name).documents}
+    assert texts == {"Plain words, an even number..", POLISH}
+
+
+def test_bytes_with_nul_are_no_utf_8_and_a_note_holds_no_control_character(tmp_path: Path) -> None:
+    """Before: with a letter beyond ASCII in it, a file of NUL bytes was taken for text."""
+    write(tmp_path / "bytes.txt", f"{POLISH}\0{POLISH}")
+    write(
+        tmp_path / "page.html", f"<html><body><p>Zażółć \x1b[2J {POLISH}</p></body></html>".encode("cp1250")
+    )
+    found = load(tmp_path)
+    assert [one.reason for one in found.rejected if one.file == "bytes.txt"] == [
+        "not text (it holds NUL bytes)"
+    ]
+    (note,) = found.notes
+    assert note.note.isprintable()
+
+
 def test_a_wrong_name_is_one_sentence(tmp_path: Path) -> None:
     file = write(tmp_path / "x.txt", RUSSIAN.encode("cp1251") + b"\x81")
     for name in ("klingon", "base64", "x\0y"):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.data.load import heading, load, load_questions, samples, split_questions
+from engine.data.load import heading, load, load_questions, preview, samples, split_questions
 from engine.data.records import Corpus, Question, fingerprint
 from engine.errors import DataError
 
@@ -485,6 +485,14 @@ def test_nothing_usable_is_one_sentence_that_says_why(
     with pytest.raises(DataError, match=message) as caught:
         reader(root)
     assert "\n" not in str(caught.value)
+    assert ("there is no file in it" in str(caught.value)) == (files in ({}, {".hidden.md": "x"}))
+
+
+def test_a_file_without_questions_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no usable question in [^(]*; rows need"):
+        load_questions(write(tmp_path / "a.md", "Prose."))
+    with pytest.raises(DataError, match="cannot be read"):
+        preview(tmp_path / ("x" * 300 + ".csv"))
 
 
 json_values = st.recursive(
