@@ -106,7 +106,7 @@ class View:
     def _turn(
         self, event: events.Token | events.Drafted | events.Verified | events.Sampled | events.Escalated
     ) -> None:
-        if not self.turns or (self.turns[-1].ended and not isinstance(event, events.Escalated)):
+        if not self.turns or self.turns[-1].ended:  # a tier that failed before its prompt was ready
             self.turns.append(Turn(event.tier))
         turn = self.turns[-1]
         if isinstance(event, events.Token):
@@ -134,7 +134,7 @@ class View:
             end.failed = end.failed or end.answer is None
             for turn in self.turns:
                 turn.last = True
-        for turn, draft in zip([one for one in self.turns if not one.failed], trace.drafts, strict=False):
+        for turn, draft in zip([one for one in self.turns if one.answer], trace.drafts, strict=False):
             turn.agreement = draft.agreement  # known once the samples are weighed
         if trace.ms:
             self.ms = dict(trace.ms)

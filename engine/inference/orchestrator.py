@@ -223,9 +223,8 @@ def _event(name: str, parts: Parts, case: Case, ms: float) -> Event:
         return Routed(tier, f"{tier} starts: {case.routed}", ms)
     one = case.now
     if name == "prompt":
-        return Prompted(
-            one.first, case.full_tokens, ms, one.tier.name, one.dropped, one.tier is parts.ladder[-1]
-        )
+        final = case.place == len(parts.ladder) - 1
+        return Prompted(one.first, case.full_tokens, ms, one.tier.name, one.dropped, final)
     if name == "sample":
         return Sampled(one.samples, one.agreement or 0.0, ms, one.tier.name)
     if name.startswith("verify"):

@@ -167,6 +167,26 @@ def test_a_draft_is_marked_with_the_threshold_that_it_was_held_against() -> None
     assert "(tau 0.20)" in told and "accept" not in told and told.endswith("large It could not be asked.")
 
 
+def test_a_tier_that_fails_before_its_prompt_has_a_turn_of_its_own() -> None:
+    """Its failure once took the place of why the draft before was doubted, and that draft counted as
+    failed."""
+    doubt, gone = "escalated: the year 1969 is not in bullet 2", "large could not be asked: it is not there"
+    end = answered(tier="far")
+    sampled = replace(end.drafts[0], tier="far", samples=(end.answer,), agreement=0.75)
+    view = seen(
+        [
+            *escalated()[:6],
+            Escalated("large", "far", gone, True),
+            *[replace(one, tier="far") for one in escalated()[6:9]],  # type: ignore[call-arg]
+            Answered(replace(end, drafts=(end.drafts[0], sampled))),
+        ]
+    )
+    assert [turn.tier for turn in view.turns if not turn.failed] == ["small", "far"]
+    assert view.doubts == [doubt, gone] and view.turns[2].agreement == 0.75
+    told = words(steps.steps(view))
+    assert "large Large could not be asked: it is not there." in told and "in bullet 2. large" in told
+
+
 def test_each_format_is_shown_with_its_citations_as_links_once() -> None:
     def shown(shape: str, shaped: str) -> str:
         view = View("Who?", shape=shape)

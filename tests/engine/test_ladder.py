@@ -242,6 +242,8 @@ def test_a_model_on_this_machine_is_sampled_in_its_place(tiny_model: Any) -> Non
     assert len({said.raw for said in drawn.answers}) > 1
     assert events[-1].trace.ms["sample"] > 0 and draft.output_tokens > 4
     assert {"draft", "sample", "verify samples"} <= set(events[-1].trace.ms)
+    alone = list(answer(Parts(tiny), WALK, spec))
+    assert [event.last for one in (events, alone) for event in of(one, Prompted)] == [False, True, True]
 
 
 # Windows
