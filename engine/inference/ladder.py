@@ -81,7 +81,9 @@ def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...], samples: int
 
 def _alone(one: Try) -> str:
     """What becomes of a draft where nobody else can be asked."""
-    return one.verdict.reason.replace(": ", f": {one.tier.name}: ", 1) if one.verdict else SILENT
+    if one.verdict is None:
+        return SILENT if one.answer.refused else f"{one.tier.name}'s answer stands without a verdict"
+    return one.verdict.reason.replace(": ", f": {one.tier.name}: ", 1)
 
 
 def failed_tier(case: Case, tier: Tier, error: LabError, ladder: tuple[Tier, ...]) -> str:

@@ -94,6 +94,21 @@ def test_samples_that_cannot_be_drawn_leave_the_draft(corpus_index: Any) -> None
         assert [note.split(" could")[0] for note in trace.notes] == ["small", "large"]
 
 
+class Blind(Finds):
+    """A reader that cannot read."""
+
+    def read(self, *_: Any, **__: Any) -> Any:
+        raise ModelError("no reader here.")
+
+
+def test_a_draft_that_nobody_could_weigh_is_not_called_silence(corpus_index: Any) -> None:
+    """The decision said that the model does not know, beside its answer."""
+    parts = Parts(None, corpus_index, Blind(""), (Scripted("small", RIGHT),))
+    (trace,) = answer_many(parts, [WALK], AnswerSpec())
+    assert (trace.answer.text, trace.verdict) == ("Neil Armstrong", None)
+    assert trace.decision.startswith("small's answer stands without a verdict; small could not be asked: no")
+
+
 @pytest.mark.parametrize(
     "question", ["", "  ", "x" * 2001, "\ud800?"], ids=["empty", "blank", "long", "half"]
 )
