@@ -35,9 +35,9 @@ def described(desk: Answers, name: str, setup: SetUp, view: View) -> dict[str, A
     if view.trace is not None:
         known |= desk.described(name, view.trace) | {"error": view.error}
     else:
-        drafts = [turn for turn in view.turns if turn.answer or turn.text]
+        said = [turn.text or (turn.answer.raw if turn.answer else "") for turn in view.turns]
         known["bullets"] = [{"number": one.number, "text": one.text} for one in view.bullets or ()]
-        known["draft"] = (drafts[-1].text or drafts[-1].answer.raw) if drafts and drafts[-1].answer else ""
+        known["draft"] = next(filter(None, reversed(said)), "")
         known["ms"] = {stage: round(value, 1) for stage, value in view.ms.items()}
     known |= {"experiment": name, "setup": setup.model_dump(), "setup_name": setup.label}
     return known | {"first_ms": view.first_ms, "total_ms": view.total_ms, "warnings": list(view.warnings)}

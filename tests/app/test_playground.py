@@ -11,6 +11,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from app import playground
+from app.play.api import described
+from app.play.setups import SetUp
+from app.play.view import begun
 from engine.errors import ModelError
 from engine.inference.events import Event
 from storage import votes
@@ -69,6 +72,16 @@ def test_ask_streams_what_is_known_and_takes_the_newest_experiment_and_settings(
     assert steps[-1]["experiment"] == "space" and steps[-1]["warnings"] == []
     ((question, setup),) = asked
     assert question == QUESTION and setup.tiers == ("small",) and setup.answer.k == 5
+
+
+def test_the_draft_is_known_while_it_is_written() -> None:
+    """It was empty until it was whole, so that nothing was streamed."""
+    drafts, setup = [], SetUp(tiers=("small",))
+    view = begun(QUESTION, setup)
+    for event in accepted()[2:6]:
+        view.take(event)
+        drafts.append(described(ScriptedDesk(), "space", setup, view)["draft"])
+    assert drafts == ["", "Christiaan", "Christiaan Huygens", "Christiaan Huygens [2]"]
 
 
 @pytest.mark.parametrize(
