@@ -33,7 +33,8 @@ def check(codes: Sequence[str]) -> None:
     from lingua import Language
 
     known = {language.iso_code_639_1.name.lower() for language in Language.all()}
-    if wrong := next((code for code in codes if code not in known), None):
+    wrong = next((code for code in codes if code not in known), None)
+    if wrong is not None:
         raise ConfigError(
             f"The language {wrong[:20]!r} cannot be used: give codes of two letters, such as en,de: "
             f"{', '.join(sorted(known))}."

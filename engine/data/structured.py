@@ -24,16 +24,17 @@ class Parsed(NamedTuple):
 def parse(text: str, schema: dict[str, Any]) -> Parsed:
     """The first JSON value in `text` that fits `schema`; else what is wrong, in one sentence."""
     wrong = "it holds no JSON"
-    for candidate in _candidates(text[:MOST].rpartition("</think>")[2]):
+    said = text.rpartition("</think>")[2].lstrip()
+    thinking = said.startswith("<think>")  # and cut off: what it tries out there is no answer
+    for candidate in _candidates("" if thinking else said[:MOST]):
         for attempt in (candidate, _COMMA.sub(r"\1", candidate.translate(_QUOTES)), _closed(candidate)):
             try:
                 value = json.loads(attempt, strict=False)
             except (ValueError, RecursionError) as error:
                 wrong = f"it is broken JSON ({str(error)[:80]})"
                 continue
-            if not (said := complaint(value, schema)):
+            if not (wrong := complaint(value, schema)):
                 return Parsed(value)
-            wrong = said
             break
     return Parsed(None, wrong)
 

@@ -322,7 +322,14 @@ def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    "fields", [{"pii": "names"}, {"pii": "email,tea"}, {"language": "english"}, {"language": "zz"}]
+    "fields",
+    [
+        {"pii": "names"},
+        {"pii": "email,tea"},
+        {"language": "english"},
+        {"language": "zz"},
+        {"language": "en,"},
+    ],
 )
 def test_a_language_or_kind_that_there_is_not_is_one_sentence(fields: dict[str, Any]) -> None:
     """Before: the pattern that it did not match was shown."""

@@ -64,6 +64,7 @@ def user(body: dict[str, Any]) -> str:
         '{"n": 1, "question": "Why?"',
         '[1] says so: {"question": "Why?", "n": 1}',
         '<think>{"question": or [1]?</think>\n{"question": "Why?", "n": 1}',
+        pytest.param(f'<think>{"{}" * 200_000}</think>{{"question": "Why?", "n": 1}}', id="a long thought"),
     ],
 )
 def test_json_is_taken_out_of_what_models_say(text: str) -> None:
@@ -75,6 +76,7 @@ def test_json_is_taken_out_of_what_models_say(text: str) -> None:
     [
         ("I can't do that.", "no JSON"),
         ("", "no JSON"),
+        ('<think>Perhaps {"question": "Why?", "n": 1}? Or', "no JSON"),
         ('{"n": 1}', "'question' is a required property"),
         ('{"question": "a", "n": "one"}', "n: 'one' is not of type"),
         ('{"question": ', "broken JSON"),
