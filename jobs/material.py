@@ -65,8 +65,8 @@ class Learned(NamedTuple):
 def training(source: Path, written: Path | None, index: Index) -> Learned:
     """What an adapter for the dataset at `source` is trained on: its own questions of the split train, those
     whose evidence is found, and those `written` from it, without those that are like one of dev or test
-    (contamination.py). Raises DataError when there are none, or when one of them is asked word for word in
-    the test."""
+    (contamination.py). Raises DataError when none are left, or when one of them is asked word for word in the
+    test."""
     own = tuple(question for question in dataset.load(source).questions if question.split == "train")
     if not own and written is None:
         name = read_manifest(source).get("name")
@@ -83,7 +83,13 @@ def training(source: Path, written: Path | None, index: Index) -> Learned:
             "of the documents. Give them evidence or answer_start, or have questions written."
         )
     like = contamination.leaks(found, (*sets.test, *sets.dev), index.embedder)
-    return Learned(contamination.without(found, like), len(like))
+    left = contamination.without(found, like)
+    if not left:
+        raise DataError(
+            f"All {len(found)} questions to train on are like one of dev or test: divide them again with "
+            "leaks dropped (split), or have others written."
+        )
+    return Learned(left, len(like))
 
 
 def check_unseen(adapter: Path, tested: Sequence[Question], source: Path) -> int:

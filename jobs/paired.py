@@ -72,6 +72,9 @@ def _cascaded(job: Job, spec: "Spec") -> Found:
     parts, settings = cascade
     asked = _training(opened)[: spec.questions]
     traces = answer_many(parts, [question.question for question in asked], settings, job.report)
+    wrong = Counter(said for trace in traces for said in (*trace.notes, trace.error) if said)
+    for said, times in wrong.most_common(3):
+        job.tell(f"{times} of {len(asked)} questions: {said}")
     found, dropped = [], Counter[str]()
     for question, trace in zip(asked, traces, strict=True):
         prompt = answer_messages(question.question, [bullet.text for bullet in trace.bullets])

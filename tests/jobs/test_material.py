@@ -70,6 +70,8 @@ def test_what_is_like_a_dev_or_test_question_is_not_trained_on(corpus_index: Any
     source = keep("d", (*TRAIN, replace(like, split="dev"), *TEST))
     learned = material.training(source, None, corpus_index)
     assert learned == (TRAIN[1:], 1) and learned.note().startswith("; 1 questions left out")
+    with pytest.raises(DataError, match="All 1 questions to train on are like one of dev or test"):
+        material.training(keep("e", (TRAIN[0], replace(like, split="dev"), *TEST)), None, corpus_index)
 
 
 def test_a_test_split_that_was_changed_is_refused(corpus_index: Any) -> None:

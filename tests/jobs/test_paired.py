@@ -9,6 +9,7 @@ import pytest
 
 from engine.data import pairs
 from engine.data.records import Pair, Question
+from engine.errors import LabError
 from engine.evaluation.metrics import holds_answer
 from engine.inference import prompt, samples
 from engine.inference.orchestrator import AnswerSpec, Parts
@@ -63,6 +64,9 @@ def test_an_escalated_answer_stands_against_the_doubted_draft(job: Job, moon: An
     assert found.dropped == {pairs.WRONG: 1}
     assert (pair.rejected, pair.origin) == ("Galileo Galilei [1]", pairs.ESCALATION)
     assert bears_out(pair) and pair.margin and pair.margin > job.spec.margin
+    parts = Parts(None, moon.index, moon.reader, (small, Scripted("large", LabError("No server."))))
+    assert not paired.escalated(job, job.spec).pairs
+    assert "2 of 2 questions: large could not be asked: No server." in job.lines
     moon.cascade = lambda: None
     assert not paired.escalated(job, job.spec).pairs and "calibrate --name moon" in job.lines[-1]
 
