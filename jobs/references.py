@@ -17,6 +17,7 @@ from jobs.workspace import artifact, checked_name, home, key
 from storage import artifacts, jobs
 
 WRITERS = ("synthesize", "compose")  # the kinds that write questions
+PLACES = ("places",)  # in the key of an index that keeps pages or sections: one from before it did is another
 
 
 def find(db: Database, kind: str, named: str) -> Path:
@@ -50,9 +51,10 @@ def find_index(db: Database, named: str, dataset: Path) -> Path:
 
 def latest_index(db: Database, dataset: Path) -> Path | None:
     """The latest index of the dataset at `dataset`, the usual one first; None before it is indexed."""
-    usual = artifact("index", key("index", indexes.VERSION, read_manifest(dataset)["fingerprint"]))
-    if whole(usual):
-        return usual
+    made_of = ("index", indexes.VERSION, read_manifest(dataset)["fingerprint"])
+    for more in (PLACES, ()):
+        if whole(usual := artifact("index", key(*made_of, *more))):
+            return usual
     row = artifacts.find_index(db, dataset_id=dataset.name)
     if row is not None and whole(place := artifact("index", row["id"])):
         return place

@@ -9,7 +9,7 @@ from engine.data import dataset
 from engine.data.records import fingerprint
 from engine.retrieval import index as indexes
 from jobs.kinds.fields import Dataset, Device, Frozen, unit
-from jobs.references import find
+from jobs.references import PLACES, find
 from jobs.running import Job
 from jobs.workspace import artifact, key, under_home
 from storage import artifacts
@@ -48,7 +48,7 @@ def run(job: Job) -> str:
     documents = dataset.load(source).documents
     more: tuple[Any, ...] = () if (spec.size, spec.overlap) == USUAL else (spec.size, spec.overlap)
     if any(document.marks for document in documents):
-        more += ("places",)  # one built before pages and sections were kept is not the same
+        more += PLACES
     place = artifact(MAKES, key("index", indexes.VERSION, fingerprint(documents), *more))
     if not whole(place):
         built = indexes.build(documents, size=spec.size, overlap=spec.overlap, report=job.report)

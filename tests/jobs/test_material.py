@@ -10,7 +10,7 @@ import pytest
 
 from engine.artifact import writing
 from engine.data import dataset
-from engine.data.records import Corpus, Question
+from engine.data.records import Corpus, Mark, Question
 from engine.errors import ConfigError, DataError
 from jobs import foreground, material, references
 from jobs.kinds import train
@@ -170,3 +170,20 @@ def test_questions_without_an_answer_that_a_tiny_model_is_not_trained_on_are_cou
         "; 2 questions without an answer not used"
     )
     assert train.unused("smollm2-135m", (*ASKED, *nobody)) == train.unused("bantam-small", ASKED) == ""
+
+
+def test_an_index_that_keeps_pages_comes_before_one_from_before_it_did() -> None:
+    """Before: a dataset that was indexed anew for its pages was searched by the old one all the same."""
+    marked = tuple(replace(document, marks=(Mark(0, 1),)) for document in DOCUMENTS)
+    for name, documents in (("old", DOCUMENTS), ("new", marked)):
+        made = dataset.save(artifact("dataset", name), Corpus(documents), {"name": name})
+        told = {key: made[key] for key in ("fingerprint", "documents", "questions")}
+        artifacts.record_dataset(
+            connect(home()), id=name, name=name, path=f"artifacts/dataset/{name}", **told
+        )
+    old = foreground.run("index", {"dataset": "old"}, "old").place
+    assert references.latest_index(connect(home()), artifact("dataset", "new")) == old
+    new = foreground.run("index", {"dataset": "new"}, "new").place
+    other = foreground.run("index", {"dataset": "new", "size": 64}, "new").place
+    assert len({old, new, other}) == 3
+    assert references.latest_index(connect(home()), artifact("dataset", "new")) == new
