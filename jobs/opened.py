@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engine import catalog
 from engine.artifact import read_manifest, whole
 from engine.data.records import Question
-from engine.errors import ConfigError, DataError
+from engine.errors import ConfigError, DataError, ModelError
 from engine.inference.belief import loaded
 from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, Reads
@@ -137,11 +138,17 @@ class Opened:
     @cached_property
     def _tiers(self) -> dict[str, LocalTier]:
         spec = self.manifest["spec"]
-        found = {name: LocalTier(spec[name], self._loader(spec[name], None)) for name in ("small", "large")}
+        found = {name: self._local(spec[name], spec[name], None) for name in ("small", "large")}
         if self.adapter is not None:
-            name = f"{spec['small']}+adapter"
-            found["adapter"] = LocalTier(name, self._loader(spec["small"], self.adapter))
+            found["adapter"] = self._local(f"{spec['small']}+adapter", spec["small"], self.adapter)
         return found
+
+    def _local(self, name: str, model: str, adapter: Path | None) -> LocalTier:
+        try:
+            parameters = catalog.lookup(model).parameters
+        except ModelError:  # said where it is loaded
+            parameters = 0
+        return LocalTier(name, self._loader(model, adapter), parameters=parameters)
 
     def _known(self, name: str) -> str:
         if name in self._tiers:

@@ -131,15 +131,11 @@ class Case:
     def cost(self, largest: Tier) -> float | None:
         """What was asked, as a share of what asking `largest` alone would have cost: tokens times price.
         Where it was not asked, its tokens are taken to be as many as the first tier's. None without
-        prices, and where it can't be had."""
+        prices (of a model that nobody knows and that was not needed, too), and where it can't be had."""
         asked = [one for one in self.tries if one.asked]
         if not asked or largest in self.failing or not all(one.tier.price for one in asked):
             return None
         whole = next((one for one in asked if one.tier is largest), None)
         tokens = whole.tokens + whole.said if whole else asked[0].tokens + asked[0].said
-        try:
-            price = largest.price
-        except LabError:  # a model that was not needed and can't be loaded
-            return None
         spent = sum((one.tokens + one.said) * one.tier.price for one in asked)
-        return spent / (tokens * price) if tokens and price else None
+        return spent / (tokens * largest.price) if tokens and largest.price else None

@@ -10,7 +10,6 @@ from engine.inference.cascade import SILENT, Action, decide
 from engine.inference.case import Case, Try
 from engine.inference.consistency import cheaper
 from engine.inference.events import EVERY
-from engine.inference.local import LocalTier
 from engine.inference.parts import Parts
 from engine.inference.route import start
 from engine.inference.spec import AnswerSpec
@@ -74,9 +73,7 @@ def _worth_sampling(one: Try, case: Case, ladder: tuple[Tier, ...], samples: int
     one."""
     if one is not case.now or not isinstance(one.tier, Draws) or case.place == len(ladder) - 1:
         return False
-    following = ladder[case.place + 1]
-    known = following.price if not isinstance(following, LocalTier) or following.known else 0.0
-    return cheaper(one.first, one.said, one.tier.price, samples, known)
+    return cheaper(one.first, one.said, one.tier.price, samples, ladder[case.place + 1].price)
 
 
 def _alone(one: Try) -> str:

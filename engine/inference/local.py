@@ -26,10 +26,12 @@ DRAFTED = 50  # millions of parameters from which prompt lookup pays
 
 @dataclass
 class LocalTier:
-    """A causal model on this machine, loaded when it is first asked."""
+    """A causal model on this machine, loaded when it is first asked. `parameters` are millions, where they
+    are known before."""
 
     name: str
     load: Callable[[], Loaded]
+    parameters: float = field(default=0.0, kw_only=True)
     _loaded: Loaded | None = field(default=None, repr=False)
     _prefix: PrefixCache | None = field(default=None, repr=False)
     _lookup: Lookup | None = field(default=None, repr=False)
@@ -68,9 +70,13 @@ class LocalTier:
 
     @property
     def price(self) -> float:
-        """Millions of parameters, counted where the catalog does not know them."""
-        known = self.loaded.entry.parameters
-        return known or sum(one.numel() for one in self.loaded.model.parameters()) / 1e6
+        """Millions of parameters, counted once it is loaded where nobody knows them before (0 until then): to
+        ask for a price loads nothing."""
+        if self._loaded is None or self.parameters:
+            return self.parameters
+        known = self._loaded.entry.parameters
+        self.parameters = known or sum(one.numel() for one in self._loaded.model.parameters()) / 1e6
+        return self.parameters
 
     def fits(self, asked: Asked, max_new_tokens: int) -> bool:
         """As Tier."""

@@ -9,6 +9,7 @@ from engine.inference.belief import Calibration
 from engine.inference.case import Case
 from engine.inference.events import Drafted, Escalated, Prompted, Retrieved, Routed, Sampled, Token, Verified
 from engine.inference.evidence import condense, retrieve
+from engine.inference.local import LocalTier
 from engine.inference.orchestrator import AnswerSpec, Parts, answer, answer_many, last
 from engine.inference.route import features, seen
 from engine.inference.trace import Trace
@@ -100,6 +101,18 @@ def test_where_the_tier_that_starts_fails_those_passed_over_are_asked_after_all(
     assert (trace.tier, trace.answer.text, trace.error, len(down.seen)) == ("small", "Neil Armstrong", "", 1)
     assert "at once" not in trace.decision
     assert trace.cost is None and trace.cost_of == ""  # what it would have cost there is not known
+
+
+def test_a_model_that_is_not_needed_is_not_loaded_for_its_price(corpus_index: Any) -> None:
+    def missing() -> Any:
+        raise AssertionError("it was loaded")
+
+    large = LocalTier("large", missing, parameters=8.0)
+    trace = last(
+        answer(Parts(None, corpus_index, None, (Scripted("small", RIGHT, 2.0), large)), WALK, CASCADE)
+    )
+    assert (trace.tier, trace.cost_of, trace.cost) == ("small", "large", pytest.approx(0.25))
+    assert LocalTier("large", missing).price == 0.0
 
 
 def test_a_cost_says_of_which_tier_it_is_a_share(corpus_index: Any) -> None:
