@@ -46,7 +46,7 @@ def described(trace: Trace, titles: Mapping[str, str]) -> dict[str, Any]:
             {
                 "bullet": bullet.number,
                 "document": bullet.document,
-                "title": titles[bullet.document],
+                "title": titles.get(bullet.document, bullet.document),  # made again since it was asked
                 "start": bullet.start,
                 "end": bullet.end,
                 "place": bullet.place,
@@ -94,10 +94,13 @@ def shown(result: dict[str, Any]) -> str:
     """The result as a person reads it at a terminal."""
     cited = {one["bullet"] for one in result["citations"]}
     verdict, tokens, ms = result["verdict"], result["tokens"], result["ms"]
+    unweighed = (
+        "the model says that it does not know" if result["refused"] else "none, it could not be weighed"
+    )
     lines = [_bullet(bullet, bullet["number"] in cited) for bullet in result["bullets"]]
     said = [
         f"Answer: {result['answer']}" + "".join(f" [{number}]" for number in sorted(cited)),
-        f"Verdict: {verdict['reason'] if verdict else 'the model says that it does not know'}",
+        f"Verdict: {verdict['reason'] if verdict else unweighed}",
         *([f"Decision: {result['decision']}"] if len(result["drafts"]) > 1 else []),
     ]
     lines += [
