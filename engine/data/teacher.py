@@ -23,6 +23,7 @@ from engine.wire import LETTERS_PER_TOKEN, Reply
 
 MILLION = 1_000_000
 # options that some servers do not take, by what their refusal says: any other refusal may mean the schema
+REFUSES = "refuses the request"  # as engine.wire puts it
 REFUSED = {"max_tokens": "max_completion_tokens", "temperature": "temperature", "response_format": ""}
 # settings that change how it is asked and paid, not what it says
 PAYING = set("key_env timeout connect_timeout retries backoff price_in price_out concurrency".split())
@@ -177,7 +178,13 @@ class Teacher:
         wrong = ""
         text = ""
         for _ in range(self.spec.repairs + 1 if request.schema else 1):
-            reply, cached = self._said(request, messages)
+            try:
+                reply, cached = self._said(request, messages)
+            except EndpointError as error:
+                if REFUSES not in str(error) or not (self.spent.calls or self.spent.cached):
+                    raise
+                wrong = str(error)  # this request's own fault: others were answered
+                break
             text = reply.text
             if request.schema is None:
                 return Answer(place, text, cached=cached)
@@ -218,27 +225,30 @@ class Teacher:
         return reply, False
 
     def _called(self, request: Request, messages: list[dict[str, str]]) -> Reply:
-        """Ask; an option that the server refuses is left out from then on, or put as it wants it."""
+        """Ask; an option that the server refuses is left out, or put as it wants it, and from then on too if
+        that was what helped."""
+        refused = set(self._refused)
         while True:
-            options = self._options(request)
+            options = self._options(request, refused)
             try:
-                return self.endpoint.chat(messages, **options)
+                reply = self.endpoint.chat(messages, **options)
             except EndpointError as error:
-                if "refuses the request" not in str(error):
-                    raise
                 named = [name for name in REFUSED if name in options and REFUSED[name] in str(error)]
-                if not named:
+                if REFUSES not in str(error) or not named:
                     raise
-                self._refused.add(named[0])
+                refused.add(named[0])
+            else:
+                self._refused |= refused
+                return reply
 
-    def _options(self, request: Request) -> dict[str, Any]:
+    def _options(self, request: Request, refused: set[str]) -> dict[str, Any]:
         options: dict[str, Any] = {"max_tokens": self._most(request), "temperature": request.temperature}
         if request.schema is not None:  # many servers know no schema: the prompt asks for JSON anyway
             schema = request.schema | {"additionalProperties": False}  # else "strict" is refused
             shape = {"name": "answer", "schema": schema, "strict": True}
             options["response_format"] = {"type": "json_schema", "json_schema": shape}
-        kept = {name: value for name, value in options.items() if name not in self._refused}
-        if "max_tokens" in self._refused:
+        kept = {name: value for name, value in options.items() if name not in refused}
+        if "max_tokens" in refused:
             kept["max_completion_tokens"] = options["max_tokens"]
         return kept
 

@@ -166,6 +166,17 @@ def test_what_a_server_does_not_take_is_put_as_it_wants_it() -> None:
     assert len(server.seen) == 1
 
 
+def test_a_request_that_is_refused_for_itself_is_one_failed_answer() -> None:
+    """Refused with a schema and without: the schema is not to blame, and stays in the calls behind it."""
+    with serving(lambda body: json.dumps(GOOD)) as server:
+        asked = teacher(server, concurrency=1)
+        (first,) = asked.ask(requests(1, schema=SCHEMA))
+        server.script.extend([400, 400])
+        found = list(asked.ask([Request(chat("x", word), schema=SCHEMA) for word in "yz"]))
+    assert first.value == GOOD and "planned 400" in found[0].wrong and found[1].value == GOOD
+    assert asked.spent.failed == 1 and "response_format" in server.seen[-1][2]
+
+
 def test_an_answer_in_prose_is_asked_for_again_with_what_is_wrong() -> None:
     said = iter(["Why should I?", json.dumps(GOOD)])
     with serving(lambda body: next(said)) as server:
