@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,6 +55,23 @@ def test_other_experiments_answers_are_learned_from_and_their_test_split_too() -
     assert (alone.calibration.n, both.calibration.n) == (COUNT // 2, COUNT // 2 + COUNT)
     assert len(both.held_out) == COUNT // 2 and both.held_out != alone.held_out
     assert both.dev == alone.dev and both.test == alone.test
+
+
+def test_another_experiment_without_the_tier_is_told_before_anything_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tiers(name: str) -> Any:
+        def tier(one: str) -> None:
+            if name == "other" and one == "adapter":
+                raise ConfigError("The experiment 'other' has no tier 'adapter': none was trained.")
+
+        return SimpleNamespace(tier=tier)
+
+    monkeypatch.setattr(calibration, "open_experiment", lambda name, _: tiers(name))
+    monkeypatch.setattr(calibration, "answer_spec", lambda _: AnswerSpec())
+    monkeypatch.setattr(calibration, "answered", lambda *_: pytest.fail("a question was asked"))
+    with pytest.raises(ConfigError, match="'other' has no tier 'adapter'"):
+        calibration.calibrate("mine", "adapter,large", also="other")
 
 
 def test_peers_are_the_first_tiers_answers_to_the_same_questions_everywhere() -> None:
