@@ -239,7 +239,7 @@ def _csv(rows: Sequence[Row]) -> str:
     writer.writerow(field.name for field in fields(Row))
     for row in rows:
         arm, *numbers = astuple(row)
-        writer.writerow([arm, *("" if number is None else tidy(number, ".2f") for number in numbers)])
+        writer.writerow([arm, *("" if number is None else tidy(number, ".4f") for number in numbers)])
     return text.getvalue()
 
 

@@ -61,7 +61,7 @@ def page(folder: Path, rows: list[Row] = ROWS, title: str = "space", **said) -> 
     return Page((folder / "report.html").read_text())
 
 
-def test_the_csv_has_the_promised_columns_two_decimals_and_gaps(tmp_path):
+def test_the_csv_has_the_promised_columns_four_decimals_and_gaps(tmp_path):
     write_report(tmp_path, "space", [*ROWS, NOTHING], **SAID)
     header, *lines = list(csv.reader((tmp_path / "report.csv").open(newline="")))
     assert ",".join(header) == (
@@ -70,8 +70,8 @@ def test_the_csv_has_the_promised_columns_two_decimals_and_gaps(tmp_path):
     )
     for row, cells in zip([*ROWS, NOTHING], lines, strict=True):
         for value, cell in zip(astuple(row)[1:], cells[1:], strict=True):
-            assert cell == "" if value is None else re.fullmatch(r"-?\d+\.\d\d", cell)
-            assert value is None or float(cell) == pytest.approx(value, abs=0.005)
+            assert cell == "" if value is None else re.fullmatch(r"-?\d+\.\d{4}", cell)
+            assert value is None or float(cell) == pytest.approx(value, abs=0.00005)
 
 
 def test_the_table_is_aligned_markdown_with_a_dash_for_what_was_not_scored():
