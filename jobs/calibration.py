@@ -63,9 +63,9 @@ def calibrate(
     first, last = names[0], names[-1]
     names = list(dict.fromkeys([first, *names[1:-1], "reader", last]))
     others = [open_experiment(one, device) for one in _others(name, also)]
-    for one in (opened, *others):
+    for experiment in (opened, *others):
         for tier in set(names) - {"reader"}:
-            one.tier(tier)  # an experiment without it is told now, not after all are asked
+            experiment.tier(tier)  # one without it is told now, not after all are asked
     answers = {tier: answered(opened, tier, spec, report) for tier in names}
     beside = {tier: [a for one in others for a in answered(one, tier, spec, report)] for tier in names}
     judged = [judge(tier, answers[tier], answers[first], beside[tier], beside[first]) for tier in names]
