@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.errors import ConfigError
+from engine.inference.cascade import SILENT
 from engine.inference.trace import Draft, Trace
 from jobs.opened import model_of, open_experiment
 
@@ -94,9 +95,7 @@ def shown(result: dict[str, Any]) -> str:
     """The result as a person reads it at a terminal."""
     cited = {one["bullet"] for one in result["citations"]}
     verdict, tokens, ms = result["verdict"], result["tokens"], result["ms"]
-    unweighed = (
-        "the model says that it does not know" if result["refused"] else "none, it could not be weighed"
-    )
+    unweighed = SILENT if result["refused"] else "none, it could not be weighed"
     lines = [_bullet(bullet, bullet["number"] in cited) for bullet in result["bullets"]]
     said = [
         f"Answer: {result['answer']}" + "".join(f" [{number}]" for number in sorted(cited)),

@@ -107,7 +107,7 @@ def check_unseen(adapter: Path, tested: Sequence[Question], source: Path) -> int
         return 0
     from engine.retrieval.embed import embedder
 
-    return len(contamination.leaks(tested, seen, embedder()))
+    return len(contamination.leaks(tested, seen, embedder()))  # turned round: one leak a tested question
 
 
 def save_questions(file: Path, questions: Iterable[Question]) -> None:

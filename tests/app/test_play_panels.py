@@ -322,15 +322,14 @@ def test_every_feature_of_the_verifier_has_words() -> None:
 
 def test_an_ensemble_that_is_believed_is_no_escalation() -> None:
     """Its tiers are asked whatever the first one says; only a doubt of all of them hands on."""
-    every = EVERY
     view = View("Who?", 0.7, 0.2)
-    for event in [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:]]:
+    for event in [*accepted()[:-1], Escalated("small", "reader", EVERY), *accepted()[2:]]:
         view.take(event)
     assert panels.ending(view) == "accepted" and view.doubts == []
     assert "Every tier" not in words(panels.answer(view, "a")) and "Every tier" in words(steps.steps(view))
     doubted = View("Who?", 0.7, 0.2)
     doubt = "escalated: the year 1969 is not in bullet 2"
-    events = [*accepted()[:-1], Escalated("small", "reader", every), *accepted()[2:-1]]
+    events = [*accepted()[:-1], Escalated("small", "reader", EVERY), *accepted()[2:-1]]
     for event in [*events, Escalated("reader", "large", doubt), *accepted()[2:]]:
         doubted.take(event)
     assert panels.ending(doubted) == "escalated" and doubted.doubts == [doubt]
